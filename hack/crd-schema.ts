@@ -11,7 +11,6 @@ export interface CrdSchema {
 	readonly required?: readonly string[];
 	readonly "x-kubernetes-int-or-string"?: boolean;
 	readonly "x-kubernetes-list-type"?: string;
-	readonly "x-kubernetes-list-map-keys"?: readonly string[];
 	readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
 	readonly "x-kubernetes-validations"?: readonly {
 		readonly rule: string;
@@ -27,51 +26,89 @@ export function isStringOrObject(schema: CrdSchema): boolean {
 	return schema.type === undefined && schema.properties !== undefined;
 }
 
+/** Everything but what is said of one use of a schema: two uses of one title agree in it. */
+export function shapeOf(schema: CrdSchema): CrdSchema {
+	const { description: _, default: __, ...shape } = schema;
+	return shape;
+}
+
+/** The schema of an object's `spec`. */
+export function specOf(root: CrdSchema): CrdSchema {
+	const { spec } = root.properties ?? {};
+	if (spec === undefined) throw new Error("The schema has no spec.");
+	return spec;
+}
+
 /**
  * The JSON schema of a whole object. Only `spec` is looked into: metadata is
  * the same for all kinds and parsed elsewhere, and status is not the user's.
  */
 export function toJsonSchema(root: CrdSchema): Record<string, unknown> {
-	const spec = root.properties?.["spec"];
-	if (spec === undefined) throw new Error("The schema has no spec.");
+	const $defs: Record<string, unknown> = {};
+	const spec = closed(specOf(root), $defs);
 	return {
 		type: "object",
 		additionalProperties: false,
 		required: root.required ?? [],
-		properties: {
-			apiVersion: {},
-			kind: {},
-			metadata: {},
-			status: {},
-			spec: closed(spec),
-		},
+		properties: { apiVersion: {}, kind: {}, metadata: {}, status: {}, spec },
+		$defs,
 	};
 }
 
-function closed(schema: CrdSchema): Record<string, unknown> {
-	const json: Record<string, unknown> = {};
-	for (const [keyword, value] of Object.entries(schema)) {
-		if (keyword.startsWith("x-kubernetes-")) continue;
-		if (keyword === "description" || keyword === "format") continue;
-		json[keyword] = value;
+/** Objects with a title become definitions, so that each is compiled once. */
+function closed(
+	schema: CrdSchema,
+	$defs: Record<string, unknown>,
+): Record<string, unknown> {
+	if (schema.title === undefined || schema.properties === undefined) {
+		return closedShape(schema, $defs);
 	}
-	if (schema["x-kubernetes-int-or-string"])
-		json["type"] = ["integer", "string"];
-	if (isStringOrObject(schema)) json["type"] = ["string", "object"];
-	// Keyed lists are checked by hand, because the message names the key.
-	if (schema["x-kubernetes-list-type"] === "set") json["uniqueItems"] = true;
-	if (schema["x-kubernetes-list-type"] === "map") {
-		json["listMapKeys"] = schema["x-kubernetes-list-map-keys"];
-	}
-	if (schema.items !== undefined) json["items"] = closed(schema.items);
-	if (schema.properties !== undefined) {
-		json["properties"] = mapValues(schema.properties, closed);
-		json["additionalProperties"] = false;
-	}
-	if (schema.additionalProperties !== undefined) {
-		json["additionalProperties"] = closed(schema.additionalProperties);
-	}
-	return json;
+	$defs[schema.title] ??= closedShape(shapeOf(schema), $defs);
+	return {
+		$ref: `#/$defs/${schema.title}`,
+		...(schema.default === undefined ? {} : { default: schema.default }),
+	};
+}
+
+function closedShape(
+	schema: CrdSchema,
+	$defs: Record<string, unknown>,
+): Record<string, unknown> {
+	const {
+		description: _,
+		format: __,
+		items,
+		properties,
+		additionalProperties,
+		...keywords
+	} = schema;
+	const type = schema["x-kubernetes-int-or-string"]
+		? ["integer", "string"]
+		: isStringOrObject(schema)
+			? ["string", "object"]
+			: schema.type;
+	return {
+		...Object.fromEntries(
+			Object.entries(keywords).filter(
+				([keyword]) => !keyword.startsWith("x-kubernetes-"),
+			),
+		),
+		type,
+		...(schema["x-kubernetes-list-type"] === "set" && { uniqueItems: true }),
+		...(items && { items: closed(items, $defs) }),
+		...(properties && {
+			properties: Object.fromEntries(
+				Object.entries(properties).map(([name, child]) => [
+					name,
+					closed(child, $defs),
+				]),
+			),
+			additionalProperties: false,
+		}),
+		...(additionalProperties && {
+			additionalProperties: closed(additionalProperties, $defs),
+		}),
+	};
 }
 
 /** A CEL rule with the place it is about; `*` stands for every item or key. */
@@ -84,30 +121,34 @@ export interface CelRule {
 }
 
 /** All CEL rules of a schema, outermost first. */
-export function collectCelRules(
-	schema: CrdSchema,
-	at: readonly string[] = [],
-): readonly CelRule[] {
-	const own = (schema["x-kubernetes-validations"] ?? []).map((rule) => ({
-		at,
-		...rule,
-	}));
-	const children = Object.entries(schema.properties ?? {}).flatMap(
-		([name, child]) => collectCelRules(child, [...at, name]),
+export function collectCelRules(root: CrdSchema): readonly CelRule[] {
+	return nodesOf(root, []).flatMap(({ at, schema }) =>
+		(schema["x-kubernetes-validations"] ?? []).map((rule) => ({ at, ...rule })),
 	);
-	const each = schema.items ?? schema.additionalProperties;
-	return [
-		...own,
-		...children,
-		...(each === undefined ? [] : collectCelRules(each, [...at, "*"])),
-	];
 }
 
-function mapValues<A, B>(
-	record: Readonly<Record<string, A>>,
-	map: (value: A) => B,
-): Record<string, B> {
-	return Object.fromEntries(
-		Object.entries(record).map(([key, value]) => [key, map(value)]),
-	);
+/** The places of all maps, whose keys users choose; steps are joined by slashes. */
+export function collectMaps(root: CrdSchema): readonly string[] {
+	return nodesOf(root, [])
+		.filter(({ schema }) => schema.additionalProperties !== undefined)
+		.map(({ at }) => at.join("/"));
+}
+
+interface SchemaNode {
+	readonly at: readonly string[];
+	readonly schema: CrdSchema;
+}
+
+function nodesOf(
+	schema: CrdSchema,
+	at: readonly string[],
+): readonly SchemaNode[] {
+	const each = schema.items ?? schema.additionalProperties;
+	return [
+		{ at, schema },
+		...Object.entries(schema.properties ?? {}).flatMap(([name, child]) =>
+			nodesOf(child, [...at, name]),
+		),
+		...(each === undefined ? [] : nodesOf(each, [...at, "*"])),
+	];
 }

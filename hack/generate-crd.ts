@@ -16,7 +16,7 @@ import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import { parse } from "yaml";
 import type { CrdSchema } from "./crd-schema.ts";
-import { collectCelRules, toJsonSchema } from "./crd-schema.ts";
+import { collectCelRules, collectMaps, toJsonSchema } from "./crd-schema.ts";
 import { printCrdTypes } from "./print-crd-types.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -65,6 +65,7 @@ async function validatorCode(schema: CrdSchema): Promise<string> {
 		allErrors: true,
 		useDefaults: true,
 		strict: false,
+		strictNumbers: true,
 		validateFormats: false,
 		// Messages are written from the schema around the failure.
 		verbose: true,
@@ -73,6 +74,7 @@ async function validatorCode(schema: CrdSchema): Promise<string> {
 	const validate = ajv.compile(toJsonSchema(schema));
 	const source = `${standaloneCode.default(ajv, validate)}
 export const celRules = ${JSON.stringify(collectCelRules(schema), null, "\t")};
+export const maps = new Set(${JSON.stringify(collectMaps(schema), null, "\t")});
 `;
 	// ajv's code asks for parts of ajv at run time; the bundle carries them.
 	const bundle = await build({
@@ -125,6 +127,9 @@ export const validate: {
 
 /** The CEL rules, outermost first. */
 export const celRules: readonly CelRule[];
+
+/** Places of the maps, whose keys users choose; steps are joined by slashes. */
+export const maps: ReadonlySet<string>;
 `;
 
 if (import.meta.main) await generateCrd();

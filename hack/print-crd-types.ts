@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { CrdSchema } from "./crd-schema.ts";
-import { isStringOrObject } from "./crd-schema.ts";
+import { isStringOrObject, shapeOf, specOf } from "./crd-schema.ts";
 
 /**
  * The TypeScript types of a kind's `spec` as it is after defaults: deeply
@@ -8,10 +8,8 @@ import { isStringOrObject } from "./crd-schema.ts";
  * `title` is a type of that name.
  */
 export function printCrdTypes(root: CrdSchema): string {
-	const spec = root.properties?.["spec"];
-	if (spec === undefined) throw new Error("The schema has no spec.");
 	const named = new Map<string, CrdSchema>();
-	collectNamed(spec, named);
+	collectNamed(specOf(root), named);
 	return [...named]
 		.map(([name, schema]) => `\n${printNamed(name, schema)}`)
 		.join("");
@@ -22,7 +20,7 @@ function collectNamed(schema: CrdSchema, named: Map<string, CrdSchema>): void {
 	if (schema.title !== undefined) {
 		const known = named.get(schema.title);
 		if (known === undefined) named.set(schema.title, schema);
-		else if (!isDeepStrictEqual(shape(known), shape(schema))) {
+		else if (!isDeepStrictEqual(shapeOf(known), shapeOf(schema))) {
 			throw new Error(`Two different schemas are titled ${schema.title}.`);
 		} else if (known.description !== schema.description) {
 			// Said of one use and not of the type, so it stands at the fields only.
@@ -31,11 +29,6 @@ function collectNamed(schema: CrdSchema, named: Map<string, CrdSchema>): void {
 		}
 	}
 	for (const child of childrenOf(schema)) collectNamed(child, named);
-}
-
-function shape(schema: CrdSchema): unknown {
-	const { description: _, default: __, ...rest } = schema;
-	return rest;
 }
 
 function childrenOf(schema: CrdSchema): readonly CrdSchema[] {
