@@ -19,70 +19,35 @@ interface Scalar {
 const VARINT = 0;
 const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
-const FIXED32 = 5;
 
-const SCALARS: Readonly<Record<ScalarType, Scalar>> = {
-	[ScalarType.DOUBLE]: {
-		method: "double",
-		wireType: FIXED64,
-		isSet: "!Object.is(x, 0)",
-	},
-	[ScalarType.FLOAT]: {
-		method: "float",
-		wireType: FIXED32,
-		isSet: "!Object.is(x, 0)",
-	},
-	[ScalarType.INT64]: { method: "int64", wireType: VARINT, isSet: "x !== 0n" },
-	[ScalarType.UINT64]: {
-		method: "uint64",
-		wireType: VARINT,
-		isSet: "x !== 0n",
-	},
-	[ScalarType.INT32]: { method: "int32", wireType: VARINT, isSet: "x !== 0" },
-	[ScalarType.FIXED64]: {
-		method: "fixed64",
-		wireType: FIXED64,
-		isSet: "x !== 0n",
-	},
-	[ScalarType.FIXED32]: {
-		method: "fixed32",
-		wireType: FIXED32,
-		isSet: "x !== 0",
-	},
-	[ScalarType.BOOL]: { method: "bool", wireType: VARINT, isSet: "x !== false" },
-	[ScalarType.STRING]: {
-		method: "string",
-		wireType: LENGTH_DELIMITED,
-		isSet: 'x !== ""',
-	},
-	[ScalarType.BYTES]: {
-		method: "bytes",
-		wireType: LENGTH_DELIMITED,
-		isSet: "x.length !== 0",
-	},
-	[ScalarType.UINT32]: { method: "uint32", wireType: VARINT, isSet: "x !== 0" },
-	[ScalarType.SFIXED32]: {
-		method: "sfixed32",
-		wireType: FIXED32,
-		isSet: "x !== 0",
-	},
-	[ScalarType.SFIXED64]: {
-		method: "sfixed64",
-		wireType: FIXED64,
-		isSet: "x !== 0n",
-	},
-	[ScalarType.SINT32]: { method: "sint32", wireType: VARINT, isSet: "x !== 0" },
-	[ScalarType.SINT64]: {
-		method: "sint64",
-		wireType: VARINT,
-		isSet: "x !== 0n",
-	},
-};
+/** Scalar types that occur in the Envoy API. */
+const SCALARS: ReadonlyMap<ScalarType, Scalar> = new Map([
+	[
+		ScalarType.DOUBLE,
+		{ method: "double", wireType: FIXED64, isSet: "!Object.is(x, 0)" },
+	],
+	[ScalarType.INT64, { method: "int64", wireType: VARINT, isSet: "x !== 0n" }],
+	[
+		ScalarType.UINT64,
+		{ method: "uint64", wireType: VARINT, isSet: "x !== 0n" },
+	],
+	[ScalarType.INT32, { method: "int32", wireType: VARINT, isSet: "x !== 0" }],
+	[ScalarType.UINT32, { method: "uint32", wireType: VARINT, isSet: "x !== 0" }],
+	[ScalarType.BOOL, { method: "bool", wireType: VARINT, isSet: "x !== false" }],
+	[
+		ScalarType.STRING,
+		{ method: "string", wireType: LENGTH_DELIMITED, isSet: 'x !== ""' },
+	],
+	[
+		ScalarType.BYTES,
+		{ method: "bytes", wireType: LENGTH_DELIMITED, isSet: "x.length !== 0" },
+	],
+]);
 
 /**
  * Returns the source of `encoders.js`: one function per message type that writes a message, or the plain object it can be made from, with a
  * backward writer, and a map of these functions by type name. The bytes are those of the protobuf library, except that map entries are
- * sorted by key. Throws on what the functions do not support: proto2, groups, required fields and extensions.
+ * sorted by key. Throws on what no function exists for: proto2, groups, required fields and the scalar types that the Envoy API does not use.
  */
 export function encoderSource(types: readonly DescMessage[]): string {
 	const sorted = [...types].sort((a, b) => (a.typeName < b.typeName ? -1 : 1));
@@ -111,7 +76,7 @@ export interface EncoderOutput {
 	struct(object: JsonObject, field: string): void;
 	sortedKeys(map: object): readonly string[];
 	sortedIntegerKeys(map: object): readonly string[];
-${[...new Set(Object.values(SCALARS).map(({ method }) => method))]
+${[...new Set([...SCALARS.values()].map(({ method }) => method))]
 	.map((method) => `\t${method}(value: unknown, field: string): void;`)
 	.join("\n")}
 }
@@ -165,7 +130,7 @@ function singularStatement(
 	if (field.presence === FeatureSet_FieldPresence.IMPLICIT) {
 		if (field.fieldKind === "enum") conditions.push("x !== 0");
 		if (field.fieldKind === "scalar")
-			conditions.push(SCALARS[field.scalar].isSet);
+			conditions.push(scalarOf(field.scalar, field).isSet);
 	}
 	return `{ const x = ${property("m", field)}; if (${conditions.join(" && ")}) { ${write} } }`;
 }
@@ -185,7 +150,7 @@ function singularValue(
 			if (!isUnwrapped || wrapped?.fieldKind !== "scalar") {
 				return messageValue(field.message, field, field.number);
 			}
-			const { isSet } = SCALARS[wrapped.scalar];
+			const { isSet } = scalarOf(wrapped.scalar, field);
 			const inner = scalarValue(wrapped.scalar, field, wrapped.number);
 			return `const s = w.size(); if (${isSet}) { ${inner} } w.close(s, ${tag(field.number, LENGTH_DELIMITED)});`;
 		}
@@ -203,7 +168,7 @@ function listStatement(field: DescField & { fieldKind: "list" }): string {
 	if (!field.packed) {
 		return eachBackward(field, scalarValue(scalar, field, field.number));
 	}
-	const { method } = SCALARS[scalar];
+	const { method } = scalarOf(scalar, field);
 	return `{ const l = ${property("m", field)}; if (l != null && l.length !== 0) { const s = w.size(); for (let i = l.length - 1; i >= 0; i--) w.${method}(l[i], ${label(field)}); w.close(s, ${tag(field.number, LENGTH_DELIMITED)}); } }`;
 }
 
@@ -217,7 +182,7 @@ function mapStatement(field: DescField & { fieldKind: "map" }): string {
 		`{ const o = ${property("m", field)}; if (o != null) { const ks = w.${key.order}(o);`,
 		"for (let i = ks.length - 1; i >= 0; i--) {",
 		`const k = ks[i], x = o[k], e = w.size(); ${mapValue(field)}`,
-		`w.${SCALARS[field.mapKey].method}(${key.value}, ${label(field)}); w.tag(${tag(1, SCALARS[field.mapKey].wireType)});`,
+		`w.${scalarOf(field.mapKey, field).method}(${key.value}, ${label(field)}); w.tag(${tag(1, scalarOf(field.mapKey, field).wireType)});`,
 		`w.close(e, ${tag(field.number, LENGTH_DELIMITED)}); } } }`,
 	].join(" ");
 }
@@ -244,10 +209,7 @@ function mapKey(field: DescField & { fieldKind: "map" }): {
 		case ScalarType.BOOL:
 			return { order: "sortedKeys", value: 'k === "true"' };
 		case ScalarType.INT64:
-		case ScalarType.SINT64:
-		case ScalarType.SFIXED64:
 		case ScalarType.UINT64:
-		case ScalarType.FIXED64:
 			return { order: "sortedIntegerKeys", value: "BigInt(k)" };
 		default:
 			return { order: "sortedIntegerKeys", value: "Number(k)" };
@@ -279,8 +241,14 @@ function scalarValue(
 	field: DescField,
 	number: number,
 ): string {
-	const { method, wireType } = SCALARS[type];
+	const { method, wireType } = scalarOf(type, field);
 	return `w.${method}(x, ${label(field)}); w.tag(${tag(number, wireType)});`;
+}
+
+function scalarOf(type: ScalarType, field: DescField): Scalar {
+	const scalar = SCALARS.get(type);
+	if (scalar !== undefined) return scalar;
+	throw new Error(`${fullName(field)}: ${ScalarType[type]} has no encoder`);
 }
 
 function tag(number: number, wireType: number): number {

@@ -5,7 +5,6 @@ const LARGEST_KEPT_SIZE = 4 * 1024 * 1024;
 /** Strings up to this length are copied by a loop; a native call costs more than the loop until then. */
 const LONGEST_LOOPED_STRING = 48;
 const LONGEST_LOOPED_BYTES = 24;
-const LARGEST_FLOAT = 3.4028234663852886e38;
 
 /**
  * Writes protobuf wire format from the last byte to the first, so that the length of a nested message is known when its prefix is written.
@@ -78,15 +77,6 @@ export class BackwardWriter {
 		else this.#varint64(value >>> 0, 0xffffffff);
 	}
 
-	/** Writes `sint32`. */
-	sint32(value: unknown, field: string): void {
-		if (typeof value !== "number" || (value | 0) !== value) {
-			refuse(field, "a sint32", value);
-		}
-		this.#reserve(5);
-		this.#varint(((value << 1) ^ (value >> 31)) >>> 0);
-	}
-
 	/** Writes `int64`. */
 	int64(value: unknown, field: string): void {
 		if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) {
@@ -101,59 +91,6 @@ export class BackwardWriter {
 			refuse(field, "a uint64 as bigint", value);
 		}
 		this.#bigVarint(value);
-	}
-
-	/** Writes `sint64`. */
-	sint64(value: unknown, field: string): void {
-		if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) {
-			refuse(field, "a sint64 as bigint", value);
-		}
-		this.#bigVarint(BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)));
-	}
-
-	/** Writes `fixed32`. */
-	fixed32(value: unknown, field: string): void {
-		if (typeof value !== "number" || value >>> 0 !== value) {
-			refuse(field, "a fixed32", value);
-		}
-		this.#advance(4);
-		this.#view.setUint32(this.#position, value, true);
-	}
-
-	/** Writes `sfixed32`. */
-	sfixed32(value: unknown, field: string): void {
-		if (typeof value !== "number" || (value | 0) !== value) {
-			refuse(field, "an sfixed32", value);
-		}
-		this.#advance(4);
-		this.#view.setInt32(this.#position, value, true);
-	}
-
-	/** Writes `fixed64`. */
-	fixed64(value: unknown, field: string): void {
-		if (typeof value !== "bigint" || BigInt.asUintN(64, value) !== value) {
-			refuse(field, "a fixed64 as bigint", value);
-		}
-		this.#advance(8);
-		this.#view.setBigUint64(this.#position, value, true);
-	}
-
-	/** Writes `sfixed64`. */
-	sfixed64(value: unknown, field: string): void {
-		if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) {
-			refuse(field, "an sfixed64 as bigint", value);
-		}
-		this.#advance(8);
-		this.#view.setBigInt64(this.#position, value, true);
-	}
-
-	/** Writes `float`. Infinities and NaN are refused: nothing in a proxy's configuration means them. */
-	float(value: unknown, field: string): void {
-		if (typeof value !== "number" || !(Math.abs(value) <= LARGEST_FLOAT)) {
-			refuse(field, "a finite float", value);
-		}
-		this.#advance(4);
-		this.#view.setFloat32(this.#position, value, true);
 	}
 
 	/** Writes `double`. Infinities and NaN are refused: nothing in a proxy's configuration means them. */
