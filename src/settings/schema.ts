@@ -1,0 +1,127 @@
+import type { Schema } from "./setting.ts";
+
+const stateDir = {
+	type: "path",
+	default: "$XDG_STATE_HOME/lateen",
+	help: "Where the server keeps its key, its admin socket and `serve.json`, which tells other commands how to reach it",
+	reason:
+		"The XDG base directory for state, `~/.local/state` unless `XDG_STATE_HOME` says otherwise. It is made with mode 0700 because it holds the key that signs proxy tokens.",
+} as const;
+
+/** Settings of `lateen serve`. */
+export const serveSchema = {
+	source: {
+		type: "text",
+		required: true,
+		placeholder: "KIND:PLACE",
+		help: "Where the objects come from: directory:PATH",
+		reason:
+			"There is no default, because serving the wrong folder is worse than being asked.",
+	},
+	config: {
+		type: "path",
+		placeholder: "FILE",
+		help: "YAML file with settings, under the names of this page",
+		reason: "Most people need no file.",
+	},
+	stateDir,
+	xdsListen: {
+		type: "address",
+		default: "127.0.0.1:15010",
+		help: "Where proxies connect; port 0 takes a free one",
+		reason:
+			"Loopback, so that nothing is open to others unless somebody says so; 15010 is where people look for xDS.",
+	},
+	adminListen: {
+		type: "text",
+		default: "unix",
+		placeholder: "unix|unix:PATH|ADDRESS",
+		help: "Where the admin API listens: `unix` is admin.sock in the state directory; an address must be a loopback one",
+		reason:
+			"A Unix socket in a folder that only its owner may enter needs no password.",
+	},
+	logLevel: {
+		type: "choice",
+		values: ["debug", "info", "warn", "error"],
+		default: "info",
+		help: "How much is logged",
+		reason:
+			"`info` says what an operator needs to follow along, and nothing per request.",
+	},
+	logFormat: {
+		type: "choice",
+		values: ["auto", "json", "text"],
+		default: "auto",
+		help: "`json` is for machines, `text` for people; `auto` is `text` on a terminal and `json` elsewhere",
+		reason: "Logs that nobody watches are collected by machines.",
+	},
+	holdOffQuiet: {
+		type: "duration",
+		default: "10ms",
+		max: 10_000,
+		help: "How long it must have been quiet before a further change is built",
+		reason:
+			"Files of one `git checkout` arrive within milliseconds of each other. The first change after a quiet time does not wait.",
+	},
+	holdOffMax: {
+		type: "duration",
+		default: "200ms",
+		max: 60_000,
+		help: "How long a change waits at most while others keep coming",
+		reason:
+			"A person does not notice 200 ms, and five builds a second leave the rest of the time to the proxies.",
+	},
+	maxStreams: {
+		type: "count",
+		default: "10000",
+		min: 1,
+		help: "Streams of proxies that are served at the same time",
+		reason:
+			"Ten times the largest mesh we measure; a stream without subscriptions costs a few kilobytes.",
+	},
+	maxMessageSize: {
+		type: "size",
+		default: "4MiB",
+		min: 1024,
+		max: 1024 ** 3,
+		help: "Largest message a proxy may send",
+		reason:
+			"A reconnecting proxy names everything it has: 5,000 services are below 1 MiB.",
+	},
+	maxNamesPerSubscription: {
+		type: "count",
+		default: "20000",
+		min: 1,
+		help: "Names that one proxy may subscribe to, per type of resource",
+		reason:
+			"Four times the clusters of a mesh of 5,000 services; each name costs about 100 bytes.",
+	},
+	maxBlockedTime: {
+		type: "duration",
+		default: "30s",
+		min: 100,
+		help: "How long a proxy may leave a response unread before its stream is closed",
+		reason:
+			"A proxy that reads nothing for so long is hung or gone; it gets everything when it is back.",
+	},
+	stopTimeout: {
+		type: "duration",
+		default: "5s",
+		help: "How long streams may take to end when the server stops",
+		reason: "Below the 10 s that most supervisors wait before they kill.",
+	},
+} as const satisfies Schema;
+
+/** Settings of commands that talk to a running server. */
+export const clientSchema = {
+	stateDir: { ...stateDir, help: "State directory of the server to ask" },
+	server: {
+		type: "text",
+		placeholder: "unix:PATH|ADDRESS",
+		help: "Admin API of the server to ask; by default what `serve.json` in the state directory says",
+		reason: "One machine mostly runs one server.",
+	},
+} as const satisfies Schema;
+
+/** Names that begin with `LATEEN_` and are read by the scripts of the project, not by the program. */
+export const namesOfScripts: readonly string[] = ["envoy", "cache"];
