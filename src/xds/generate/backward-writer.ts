@@ -1,9 +1,10 @@
 import type { JsonObject, JsonValue, UnknownField } from "@bufbuild/protobuf";
+import { varintLength, writeVarint } from "../../lib/varint.ts";
 
 const INITIAL_SIZE = 64 * 1024;
 const LARGEST_KEPT_SIZE = 4 * 1024 * 1024;
 /** Strings up to this length are copied by a loop; a native call costs more than the loop until then. */
-const LONGEST_LOOPED_STRING = 48;
+const LONGEST_LOOPED_STRING = 64;
 const LONGEST_LOOPED_BYTES = 24;
 
 /**
@@ -234,19 +235,12 @@ export class BackwardWriter {
 	}
 
 	#varint(value: number): void {
-		const buffer = this.#buffer;
 		if (value < 0x80) {
-			buffer[--this.#position] = value;
+			this.#buffer[--this.#position] = value;
 			return;
 		}
-		let position = this.#position - varintLength(value);
-		this.#position = position;
-		let rest = value;
-		while (rest > 0x7f) {
-			buffer[position++] = (rest & 0x7f) | 0x80;
-			rest >>>= 7;
-		}
-		buffer[position] = rest;
+		this.#position -= varintLength(value);
+		writeVarint(this.#buffer, this.#position, value);
 	}
 
 	#bigVarint(value: bigint): void {
@@ -272,12 +266,7 @@ export class BackwardWriter {
 			return;
 		}
 		buffer[position++] = straddling | 0x80;
-		let rest = upper;
-		while (rest > 0x7f) {
-			buffer[position++] = (rest & 0x7f) | 0x80;
-			rest >>>= 7;
-		}
-		buffer[position] = rest;
+		writeVarint(buffer, position, upper);
 	}
 
 	#advance(length: number): void {
@@ -316,13 +305,6 @@ const VALUE_STRING = 0x1a;
 const VALUE_BOOL = 0x20;
 const VALUE_STRUCT = 0x2a;
 const VALUE_LIST = 0x32;
-
-function varintLength(value: number): number {
-	if (value < 0x80) return 1;
-	if (value < 0x4000) return 2;
-	if (value < 0x200000) return 3;
-	return value < 0x10000000 ? 4 : 5;
-}
 
 function viewOf(buffer: Buffer): DataView {
 	return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
