@@ -24,7 +24,7 @@ describe("encoderSource", () => {
 	it("refuses proto2, whose defaults it does not know", () => {
 		expect(() => encoderSource([FieldDescriptorProtoSchema])).to.throw(
 			Error,
-			"google.protobuf.FieldDescriptorProto: proto2",
+			"google.protobuf.FieldDescriptorProto: only proto3",
 		);
 	});
 });

@@ -5,6 +5,7 @@ import {
 	ScalarType,
 } from "@bufbuild/protobuf";
 import {
+	Edition,
 	FeatureSet_FieldPresence,
 	isWrapperDesc,
 } from "@bufbuild/protobuf/wkt";
@@ -47,7 +48,7 @@ const SCALARS: ReadonlyMap<ScalarType, Scalar> = new Map([
 /**
  * Returns the source of `encoders.js`: one function per message type that writes a message, or the plain object it can be made from, with a
  * backward writer, and a map of these functions by type name. The bytes are those of the protobuf library, except that map entries are
- * sorted by key. Throws on what no function exists for: proto2, groups, required fields and the scalar types that the Envoy API does not use.
+ * sorted by key. Throws on what no function exists for: anything but proto3, groups, required fields and the scalar types that the Envoy API does not use.
  */
 export function encoderSource(types: readonly DescMessage[]): string {
 	const sorted = [...types].sort((a, b) => (a.typeName < b.typeName ? -1 : 1));
@@ -87,8 +88,8 @@ export declare const encoders: ReadonlyMap<string, Encoder>;
 `;
 
 function encoderFunction(type: DescMessage): string {
-	if (type.file.proto.syntax === "proto2") {
-		throw new Error(`${type.typeName}: proto2 has no encoder`);
+	if (type.file.edition !== Edition.EDITION_PROTO3) {
+		throw new Error(`${type.typeName}: only proto3 has encoders`);
 	}
 	const descending = [...type.fields].sort((a, b) => b.number - a.number);
 	return [
