@@ -22,10 +22,10 @@ export class BackwardWriter {
 		return this.#buffer.length - this.#position;
 	}
 
-	/** Returns a copy of what was written after `size()` was `start`, and takes it back. */
-	take(start: number): Uint8Array {
+	/** Returns a copy of what was written after `size()` was `start`, in memory that `allocate` gives, and takes it back. */
+	take(start: number, allocate: (size: number) => Buffer): Uint8Array {
 		const end = this.#buffer.length - start;
-		const bytes = Buffer.allocUnsafe(end - this.#position);
+		const bytes = allocate(end - this.#position);
 		this.#buffer.copy(bytes, 0, this.#position, end);
 		this.rewind(start);
 		return bytes;
