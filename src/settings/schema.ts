@@ -21,7 +21,7 @@ export const serveSchema = {
 	config: {
 		type: "path",
 		placeholder: "FILE",
-		help: "YAML file with settings, under the names of this page",
+		help: "YAML file with settings, under the names that docs/settings.md lists",
 		reason: "Most people need no file.",
 	},
 	stateDir,

@@ -1,0 +1,71 @@
+import type { Command } from "./command.ts";
+import type { CommandSummary } from "./print-help.ts";
+import type { StartServer } from "./serve-command.ts";
+
+/** A command that is loaded when it is needed, so that a short one starts at once. */
+export interface ListedCommand extends CommandSummary {
+	load(): Promise<Command>;
+}
+
+/** What commands need from outside this folder. */
+export interface CommandParts {
+	/** Runs the server until it is told to stop. */
+	readonly serve: StartServer;
+}
+
+/** Every command, in the order of the help. */
+export function listCommands(parts: CommandParts): readonly ListedCommand[] {
+	return [
+		{
+			name: "serve",
+			summary: "Run the control plane",
+			load: async () =>
+				(await import("./serve-command.ts")).serveCommand(parts.serve),
+		},
+		{
+			name: "validate",
+			summary: "Check files without applying them",
+			load: async () => (await import("./validate-command.ts")).validateCommand,
+		},
+		{
+			name: "render",
+			summary: "Show the Envoy configuration that files would become",
+			load: async () => (await import("./render-command.ts")).renderCommand,
+		},
+		{
+			name: "proxies",
+			summary: "List connected proxies and whether they are up to date",
+			load: async () => (await import("./proxies-command.ts")).proxiesCommand,
+		},
+		{
+			name: "proxy",
+			summary: "Show what one proxy was sent and has acknowledged",
+			load: async () => (await import("./proxy-command.ts")).proxyCommand,
+		},
+		{
+			name: "bootstrap",
+			summary: "Make the files that one Envoy starts with",
+			load: async () =>
+				(await import("./bootstrap-command.ts")).bootstrapCommand,
+		},
+		{
+			name: "completion",
+			summary: "Print a completion script for a shell",
+			load: async () =>
+				(await import("./completion-command.ts")).completionCommand(
+					listCommands(parts),
+				),
+		},
+		{
+			name: "version",
+			summary: "Print the version",
+			load: async () => (await import("./version-command.ts")).versionCommand,
+		},
+		{
+			name: "help",
+			summary: "Explain the program or one command",
+			load: async () =>
+				(await import("./help-command.ts")).helpCommand(listCommands(parts)),
+		},
+	];
+}

@@ -1,0 +1,75 @@
+import { createColors } from "picocolors";
+import { describeFlags } from "../settings/describe-setting.ts";
+import type { CommandDescription } from "./command.ts";
+
+/** A command as the list of commands shows it. */
+export interface CommandSummary {
+	readonly name: string;
+	readonly summary: string;
+}
+
+/** Help for the whole program. */
+export function printProgramHelp(
+	commands: readonly CommandSummary[],
+	colours: boolean,
+): string {
+	const { bold } = createColors(colours);
+	return [
+		"Lateen is a service-mesh control plane: it turns RouteRule, Service and other objects into live Envoy configuration.",
+		"",
+		`${bold("Usage:")} lateen COMMAND [flags]`,
+		"",
+		bold("Commands:"),
+		...alignPairs(commands.map(({ name, summary }) => [name, summary])),
+		"",
+		bold("Examples:"),
+		...printExamples([
+			[
+				"Serve the objects of a folder",
+				"lateen serve --source=directory:samples/bookinfo",
+			],
+			[
+				"Check files before they are applied",
+				"lateen validate samples/bookinfo",
+			],
+			["See who is connected and up to date", "lateen proxies"],
+		]),
+		"",
+		"Exit codes: 0 yes, 1 no (violations, no such proxy), 2 the command line is wrong, 3 it could not be done.",
+		"`lateen help COMMAND` says more about one command.",
+		"",
+	].join("\n");
+}
+
+/** Help for one command: usage, what it does, flags, examples. */
+export function printCommandHelp(
+	command: CommandDescription,
+	colours: boolean,
+): string {
+	const { bold } = createColors(colours);
+	const flags = describeFlags(command.options);
+	return [
+		`${command.summary}.`,
+		"",
+		`${bold("Usage:")} lateen ${command.name} ${command.usage}`.trimEnd(),
+		"",
+		...command.details.flatMap((paragraph) => [paragraph, ""]),
+		...(flags.length === 0 ? [] : [bold("Flags:"), ...alignPairs(flags), ""]),
+		bold("Examples:"),
+		...printExamples(command.examples),
+		"",
+	].join("\n");
+}
+
+function printExamples(
+	examples: readonly (readonly [string, string])[],
+): readonly string[] {
+	return examples.flatMap(([what, line]) => [`  # ${what}`, `  ${line}`]);
+}
+
+function alignPairs(
+	pairs: readonly (readonly [string, string])[],
+): readonly string[] {
+	const width = Math.max(...pairs.map(([left]) => left.length));
+	return pairs.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}

@@ -1,0 +1,42 @@
+import type { Environment } from "../settings/read-settings.ts";
+
+/** The process that a command runs in, as far as commands see it. */
+export interface Terminal {
+	/** Takes the result of the command. */
+	out(text: string): void;
+	/** Takes what a person should know besides the result. */
+	err(text: string): void;
+	/** Everything that is piped in. */
+	readInput(): Promise<Uint8Array>;
+	/** Whether the result may carry colours. */
+	readonly outColours: boolean;
+	/** Whether messages may carry colours. */
+	readonly errColours: boolean;
+	/** Whether a person types the input, so that waiting for it needs a word. */
+	readonly inputIsTerminal: boolean;
+	readonly environment: Environment;
+}
+
+/** The terminal of this process. Colours follow https://no-color.org and `FORCE_COLOR`. */
+export function processTerminal(): Terminal {
+	const { env, stdin, stdout, stderr } = process;
+	const colours = (stream: { readonly isTTY?: boolean }): boolean => {
+		if (env["NO_COLOR"] !== undefined && env["NO_COLOR"] !== "") return false;
+		if (env["FORCE_COLOR"] !== undefined && env["FORCE_COLOR"] !== "0")
+			return true;
+		return stream.isTTY === true && env["TERM"] !== "dumb";
+	};
+	return {
+		out: (text) => void stdout.write(text),
+		err: (text) => void stderr.write(text),
+		readInput: async () => {
+			const chunks: Uint8Array[] = [];
+			for await (const chunk of stdin) chunks.push(chunk);
+			return Buffer.concat(chunks);
+		},
+		outColours: colours(stdout),
+		errColours: colours(stderr),
+		inputIsTerminal: stdin.isTTY === true,
+		environment: env,
+	};
+}
