@@ -46,10 +46,6 @@ export async function serveCall(call: GrpcCall): Promise<void> {
 	const abort = (): void => controller.abort();
 	stream.once("close", abort);
 	stream.once("aborted", abort);
-	// A reset ends the readable side first; the method must not take it for a half-close.
-	stream.once("end", () => {
-		if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) abort();
-	});
 	call.stopping.addEventListener("abort", abort, { once: true });
 	if (call.stopping.aborted) abort();
 

@@ -94,19 +94,16 @@ function refusal(error: unknown, address: Address): ListenError {
 		case "EPERM":
 			return new ListenError(
 				"NET_CANNOT_LISTEN",
-				`This user may not listen on ${where}. Choose ${"path" in address ? "a directory that is writable" : "a port above 1023"}.`,
+				// A missing directory is reported like one that is not writable.
+				"path" in address
+					? `${where} cannot be created: its directory does not exist, or this user may not write there. Create the directory, or choose another path.`
+					: `This user may not listen on ${where}. Choose a port above 1023.`,
 				{ cause: error },
 			);
 		case "EADDRNOTAVAIL":
 			return new ListenError(
 				"NET_CANNOT_LISTEN",
 				`${where} is not an address of this machine. Listen on 127.0.0.1, or on 0.0.0.0 for every address.`,
-				{ cause: error },
-			);
-		case "ENOENT":
-			return new ListenError(
-				"NET_CANNOT_LISTEN",
-				`The directory of ${where} does not exist. Create it first.`,
 				{ cause: error },
 			);
 		case "EINVAL":

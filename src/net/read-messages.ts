@@ -41,7 +41,8 @@ export async function* readMessages(
 				parser.push(chunk);
 				continue;
 			}
-			if (ended || stream.destroyed) break;
+			// A stream that was reset is destroyed before "close", which aborts the signal first.
+			if (ended) break;
 			await new Promise<void>((resolve) => {
 				wake = resolve;
 			});

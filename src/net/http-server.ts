@@ -1,0 +1,123 @@
+import {
+	createServer,
+	type IncomingMessage,
+	type ServerResponse,
+} from "node:http";
+import type { HttpHandler, HttpResponse } from "../lib/handler.ts";
+import type { Address } from "./address.ts";
+import { readRequest, writeResponse } from "./http-exchange.ts";
+import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
+import { listen } from "./listen.ts";
+import type { NetLog } from "./net-log.ts";
+
+/** What an HTTP server serves, and where. */
+export interface HttpServerOptions {
+	readonly listen: Address;
+	readonly handler: HttpHandler;
+	/** Instead of the defaults. */
+	readonly limits?: Partial<HttpLimits>;
+	readonly log: NetLog;
+}
+
+/** An HTTP server that listens; disposing of it stops it gracefully. */
+export interface HttpServer extends AsyncDisposable {
+	/** Where it really listens: with the port that the system chose. */
+	readonly address: Address;
+}
+
+/**
+ * Starts an HTTP/1.1 server for one handler.
+ *
+ * Guarantees: the handler's signal is aborted when the client goes away or the
+ *   server stops; a streamed body is pulled only as fast as the client reads;
+ *   an error of the handler is "internal error" to the client and a log entry
+ *   to us; pages of other sites cannot reach a loopback port (`foreignOrigin`).
+ * Fails when: it cannot listen; then with a `ListenError`.
+ */
+export async function serveHttp(
+	options: HttpServerOptions,
+): Promise<HttpServer> {
+	const { handler, log } = options;
+	const limits: HttpLimits = { ...defaultHttpLimits, ...options.limits };
+	const stopping = new AbortController();
+	let listening = options.listen;
+
+	const serve = async (
+		message: IncomingMessage,
+		response: ServerResponse,
+	): Promise<void> => {
+		const controller = new AbortController();
+		const abort = (): void => controller.abort();
+		response.once("close", abort);
+		stopping.signal.addEventListener("abort", abort, { once: true });
+		// Reported by "close"; without a listener it would end the process.
+		response.on("error", () => {});
+		try {
+			const read = await readRequest(message, listening, limits.maxBodyBytes);
+			const answer: HttpResponse =
+				"refusal" in read
+					? read.refusal
+					: await handler(read.request, controller.signal);
+			await writeResponse(
+				response,
+				answer,
+				message.method !== "HEAD",
+				limits.blockedWriteMs,
+			);
+			if ("refusal" in read) message.resume();
+		} catch (cause) {
+			if (controller.signal.aborted || message.socket.destroyed) {
+				response.destroy();
+				return;
+			}
+			log.error("An HTTP request failed", {
+				method: message.method,
+				path: message.url,
+				cause,
+			});
+			if (response.headersSent) response.destroy();
+			else {
+				response.writeHead(500, { "content-type": "text/plain" });
+				response.end("internal error\n");
+			}
+		} finally {
+			stopping.signal.removeEventListener("abort", abort);
+		}
+	};
+
+	const server = createServer(
+		{
+			maxHeaderSize: limits.maxHeaderBytes,
+			headersTimeout: limits.headersMs,
+			requestTimeout: limits.requestMs,
+			keepAliveTimeout: limits.keepAliveMs,
+			connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
+		},
+		(message, response) => void serve(message, response),
+	);
+	server.maxConnections = limits.maxConnections;
+	server.maxHeadersCount = 100;
+	const address = await listen(server, options.listen);
+	listening = address;
+	server.on("error", (cause) =>
+		log.error("The HTTP server cannot accept a connection", { cause }),
+	);
+
+	return {
+		address,
+		async [Symbol.asyncDispose]() {
+			if (stopping.signal.aborted) return;
+			const closed = new Promise<void>((resolve) => {
+				server.close(() => resolve());
+			});
+			server.closeIdleConnections();
+			stopping.abort();
+			const deadline = setTimeout(
+				() => server.closeAllConnections(),
+				limits.stopMs,
+			);
+			await closed;
+			clearTimeout(deadline);
+		},
+	};
+}
