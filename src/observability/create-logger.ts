@@ -44,7 +44,7 @@ export function createLogger(options: LoggerOptions): Logger {
 			base: null,
 			timestamp: () => `,"time":"${new Date().toISOString()}"`,
 			formatters: { level: (label) => ({ level: label }) },
-			serializers: { error: errorFields },
+			serializers: { error: errorFields, cause: errorFields },
 			redact: {
 				paths: secretNames.flatMap((name) => [name, `*.${name}`]),
 				censor: "<redacted>",

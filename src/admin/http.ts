@@ -1,0 +1,197 @@
+/*
+ * The admin API: what this process knows, as JSON. It reads and never changes
+ * anything, so it has GET only. docs/admin-api.md describes every path.
+ */
+import { compareRefs } from "../api/object-ref.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "../lib/handler.ts";
+import { metricsContentType } from "../observability/metrics.ts";
+import { listProblems } from "./problems.ts";
+import {
+	type AdminReaders,
+	type ProxyState,
+	type ResourceWord,
+	resourceWords,
+} from "./readers.ts";
+
+/** The admin API over these readers. */
+export function adminApi(readers: AdminReaders): HttpHandler {
+	return async (request) => {
+		if (request.method !== "GET" && request.method !== "HEAD")
+			return {
+				...failure(405, "The admin API only reads: use GET."),
+				headers: { allow: "GET, HEAD", "content-type": jsonType },
+			};
+		return answer(request, readers);
+	};
+}
+
+const jsonType = "application/json; charset=utf-8";
+
+async function answer(
+	request: HttpRequest,
+	readers: AdminReaders,
+): Promise<HttpResponse> {
+	const { path } = request;
+	switch (path) {
+		case "/":
+			return json(200, { paths: fixedPaths });
+		case "/healthz":
+			return json(200, { healthy: true });
+		case "/readyz": {
+			const readiness = readers.readiness();
+			return json(readiness.ready ? 200 : 503, readiness);
+		}
+		case "/metrics":
+			return {
+				status: 200,
+				headers: { "content-type": metricsContentType },
+				body: readers.metrics(),
+			};
+		case "/v1/version":
+			return json(200, {
+				version: readers.version,
+				node: process.versions.node,
+				pid: process.pid,
+			});
+		case "/v1/objects":
+			return json(200, objectsBody(request.query, readers));
+		case "/v1/problems":
+			return json(200, { problems: listProblems(readers.objects) });
+		case "/v1/proxies":
+			return json(200, {
+				proxies: readers.proxies.proxies().map(proxyBody),
+			});
+	}
+	const below = "/v1/proxies/";
+	if (path.startsWith(below))
+		return proxyAnswer(path.slice(below.length), readers);
+	return failure(404, `There is no ${path} here. GET / lists what there is.`);
+}
+
+const fixedPaths: readonly string[] = [
+	"/healthz",
+	"/readyz",
+	"/metrics",
+	"/v1/version",
+	"/v1/objects",
+	"/v1/problems",
+	"/v1/proxies",
+	"/v1/proxies/NAME",
+	...resourceWords.map((word) => `/v1/proxies/NAME/${word}`),
+];
+
+function objectsBody(query: URLSearchParams, readers: AdminReaders): unknown {
+	const kind = query.get("kind");
+	const troubled = query.get("troubled") === "true";
+	const all = readers.objects.objects();
+	const kinds: Record<string, number> = {};
+	for (const { ref } of all) kinds[ref.kind] = (kinds[ref.kind] ?? 0) + 1;
+	const objects = all
+		.filter(
+			(one) =>
+				(kind === null || one.ref.kind === kind) &&
+				(!troubled || one.violations.length + one.findings.length > 0),
+		)
+		.toSorted((a, b) => compareRefs(a.ref, b.ref))
+		.map((one) => ({
+			...one.ref,
+			inForce: one.inForce,
+			accepted: one.violations.length === 0,
+			violations: one.violations.map(({ path, message, position }) => ({
+				path,
+				message,
+				...position,
+			})),
+			findings: one.findings.map(({ condition, reason, path, message }) => ({
+				condition,
+				reason,
+				path,
+				message,
+			})),
+		}));
+	return { kinds, objects };
+}
+
+/**
+ * Names of proxies hold slashes (`default/reviews-v1`), so the word after the
+ * last one is the type when it is one.
+ */
+async function proxyAnswer(
+	rest: string,
+	readers: AdminReaders,
+): Promise<HttpResponse> {
+	const slash = rest.lastIndexOf("/");
+	const word = resourceWords.find((one) => one === rest.slice(slash + 1));
+	const withType = slash >= 0 && word !== undefined;
+	const name = withType ? rest.slice(0, slash) : rest;
+	const all = readers.proxies.proxies();
+	const byId = all.filter(({ id }) => id === name);
+	const found =
+		byId.length > 0 ? byId : all.filter(({ workload }) => workload === name);
+	const [proxy, ...others] = found;
+	if (proxy === undefined) {
+		return failure(
+			404,
+			`No proxy of the name ${name} is connected. GET /v1/proxies lists those that are.`,
+		);
+	}
+	if (others.length > 0)
+		return failure(
+			409,
+			`${found.length} proxies of ${name} are connected. Name one by its id: ${found.map(({ id }) => id).join(", ")}.`,
+		);
+	if (!withType) return json(200, proxyBody(proxy));
+	return resourcesAnswer(proxy, word, readers);
+}
+
+async function resourcesAnswer(
+	proxy: ProxyState,
+	type: ResourceWord,
+	readers: AdminReaders,
+): Promise<HttpResponse> {
+	const resources = await readers.proxies.resources(proxy.id, type);
+	if (resources === undefined)
+		return failure(404, `The proxy ${proxy.id} has just disconnected.`);
+	return json(200, {
+		proxy: proxy.id,
+		workload: proxy.workload,
+		type,
+		resources: resources.map((one) => ({
+			name: one.name,
+			sent: one.sent ?? null,
+			acknowledged: one.acknowledged ?? null,
+			rejected: one.rejected ?? null,
+			config: one.config ?? null,
+		})),
+	});
+}
+
+function proxyBody(proxy: ProxyState): unknown {
+	const counts = [...proxy.counts.values()];
+	return {
+		id: proxy.id,
+		workload: proxy.workload,
+		kind: proxy.kind,
+		attachment: proxy.attachment,
+		variant: proxy.variant,
+		address: proxy.address,
+		connectedAt: new Date(proxy.connectedMs).toISOString(),
+		upToDate: counts.every(
+			({ sent, acknowledged, rejected }) =>
+				acknowledged === sent && rejected === 0,
+		),
+		resources: Object.fromEntries(proxy.counts),
+	};
+}
+
+function json(status: number, body: unknown): HttpResponse {
+	return {
+		status,
+		headers: { "content-type": jsonType },
+		body: `${JSON.stringify(body)}\n`,
+	};
+}
+
+function failure(status: number, message: string): HttpResponse {
+	return json(status, { error: message });
+}

@@ -1,0 +1,106 @@
+import type { ObjectRef } from "../api/object-ref.ts";
+import type { Violation } from "../api/violation.ts";
+import type { Finding } from "../mesh/finding.ts";
+import type { Readiness } from "../observability/health.ts";
+
+/** One object, and what is known about it. */
+export interface ObjectState {
+	readonly ref: ObjectRef;
+	/** Whether some form of it is in use: the newest, or while that is refused the last good one. */
+	readonly inForce: boolean;
+	/** Why the newest form is refused; empty when it is in use. */
+	readonly violations: readonly Violation[];
+	readonly findings: readonly Finding[];
+}
+
+/** Something wrong with a file that belongs to no single object. */
+export interface FileProblemState {
+	readonly severity: "error" | "warning";
+	readonly file: string;
+	readonly line: number;
+	readonly column: number;
+	readonly message: string;
+}
+
+/** Reads the objects that the server works with. */
+export interface ObjectsReader {
+	/** Every object, in order of kind, namespace and name. */
+	objects(): readonly ObjectState[];
+	fileProblems(): readonly FileProblemState[];
+	/** Set while the newest objects could not be built. */
+	buildFailure():
+		| { readonly atMs: number; readonly error: unknown }
+		| undefined;
+}
+
+/** The types of resources, as paths and commands name them. */
+export type ResourceWord =
+	| "listeners"
+	| "routes"
+	| "clusters"
+	| "endpoints"
+	| "virtualhosts";
+
+/** Every type of resource, in the order in which a request meets them. */
+export const resourceWords: readonly ResourceWord[] = [
+	"listeners",
+	"routes",
+	"virtualhosts",
+	"clusters",
+	"endpoints",
+];
+
+/** How many resources of one type a proxy was sent, and what it said to them. */
+export interface ResourceCounts {
+	readonly sent: number;
+	readonly acknowledged: number;
+	readonly rejected: number;
+}
+
+/** One connected proxy. */
+export interface ProxyState {
+	/** Unique among connected proxies. */
+	readonly id: string;
+	/** `namespace/name` of its workload, or the name of the gateway. */
+	readonly workload: string;
+	readonly kind: "sidecar" | "gateway" | "grpc";
+	readonly attachment: "captured" | "explicit";
+	/** The variant of the protocol it speaks. */
+	readonly variant: "delta" | "sotw";
+	/** Where it connects from. */
+	readonly address: string;
+	readonly connectedMs: number;
+	readonly counts: ReadonlyMap<ResourceWord, ResourceCounts>;
+}
+
+/** One resource of a connected proxy. */
+export interface ResourceState {
+	readonly name: string;
+	/** The version sent last; undefined when it was acknowledged on an earlier stream and not sent on this one. */
+	readonly sent: string | undefined;
+	/** The version in force in the proxy; undefined before it said so. */
+	readonly acknowledged: string | undefined;
+	/** Why the proxy refused what was sent last. */
+	readonly rejected: string | undefined;
+	/** The resource as Envoy prints it; undefined when its bytes are no longer kept. */
+	readonly config: unknown;
+}
+
+/** Reads what proxies have. */
+export interface ProxiesReader {
+	proxies(): readonly ProxyState[];
+	resources(
+		id: string,
+		type: ResourceWord,
+	): Promise<readonly ResourceState[] | undefined>;
+}
+
+/** Everything the admin API shows; each part is handed over by whoever owns it. */
+export interface AdminReaders {
+	readonly version: string;
+	readonly objects: ObjectsReader;
+	readonly proxies: ProxiesReader;
+	readiness(): Readiness;
+	/** Figures of this process in Prometheus' text format. */
+	metrics(): string;
+}

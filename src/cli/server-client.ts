@@ -1,0 +1,110 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CodedError } from "../lib/coded-error.ts";
+import { request } from "../net/http-client.ts";
+import { HttpClientError } from "../net/http-client-error.ts";
+
+/** What `serve.json` says of the server that runs with a state directory. */
+export interface RunningServer {
+	/** Where proxies connect. */
+	readonly xds: string;
+	/** The admin API: `unix:PATH` or an address. */
+	readonly admin: string;
+}
+
+/** The server did not give what was asked for; the message says what to do next. */
+export class ServerError extends CodedError {
+	override readonly name = "ServerError";
+	readonly code: "CLI_NO_SERVER" | "CLI_NOT_FOUND" | "CLI_SERVER_FAILED";
+	readonly retryable = true;
+
+	constructor(
+		code: ServerError["code"],
+		message: string,
+		options?: ErrorOptions,
+	) {
+		super(message, options);
+		this.code = code;
+	}
+}
+
+/** What the server of this state directory says about itself, or undefined when none runs. */
+export async function readServeFile(
+	stateDir: string,
+): Promise<RunningServer | undefined> {
+	let text: string;
+	try {
+		text = await readFile(join(stateDir, "serve.json"), "utf8");
+	} catch {
+		// No such file is what there is when no server runs; one that may not be read is as good as none.
+		return undefined;
+	}
+	const value: unknown = JSON.parse(text);
+	if (
+		typeof value === "object" &&
+		value !== null &&
+		"xds" in value &&
+		"admin" in value &&
+		typeof value.xds === "string" &&
+		typeof value.admin === "string"
+	)
+		return { xds: value.xds, admin: value.admin };
+	return undefined;
+}
+
+/**
+ * Asks the admin API for JSON.
+ *
+ * Fails when: nobody answers, or the answer is no; then with a `ServerError`.
+ */
+export async function askServer(
+	where: { readonly stateDir: string; readonly server: string | undefined },
+	path: string,
+): Promise<unknown> {
+	const admin =
+		where.server ??
+		(await readServeFile(where.stateDir))?.admin ??
+		`unix:${join(where.stateDir, "admin.sock")}`;
+	let response: Awaited<ReturnType<typeof request>>;
+	try {
+		response = await request({ server: serverOf(admin), method: "GET", path });
+	} catch (error) {
+		if (!(error instanceof HttpClientError)) throw error;
+		if (error.code !== "NET_NOBODY_LISTENS")
+			throw new ServerError("CLI_NO_SERVER", error.message, { cause: error });
+		throw new ServerError(
+			"CLI_NO_SERVER",
+			`Nothing answers at ${admin}. Start a server with \`lateen serve --source=directory:PATH\`, or name another one with --server or --state-dir.`,
+			{ cause: error },
+		);
+	}
+	const body: unknown = parseBody(await response.text());
+	if (response.status === 200) return body;
+	const said =
+		typeof body === "object" && body !== null && "error" in body
+			? String(body.error)
+			: `The server at ${admin} answered with status ${response.status}.`;
+	throw new ServerError(
+		response.status === 404 || response.status === 409
+			? "CLI_NOT_FOUND"
+			: "CLI_SERVER_FAILED",
+		said,
+	);
+}
+
+function serverOf(
+	admin: string,
+): { readonly path: string } | { readonly url: string } {
+	if (admin.startsWith("unix:")) return { path: admin.slice("unix:".length) };
+	if (admin.startsWith("/") || admin.startsWith(".")) return { path: admin };
+	return { url: admin.includes("://") ? admin : `http://${admin}` };
+}
+
+function parseBody(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		// Not our server, or an old one: its status says enough.
+		return undefined;
+	}
+}
