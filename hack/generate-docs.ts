@@ -1,0 +1,34 @@
+/**
+ * Writes the pages of docs/ that are made from code; with `--check` it only
+ * says whether they are current and answers with 1 when one is not.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { printSettingsPage } from "../src/settings/print-settings-page.ts";
+import { serveSchema } from "../src/settings/schema.ts";
+
+const pages = [
+	{ path: "docs/settings.md", text: printSettingsPage(serveSchema) },
+];
+
+for (const { path, text } of pages) {
+	const file = fileURLToPath(new URL(`../${path}`, import.meta.url));
+	if (!process.argv.includes("--check")) {
+		writeFileSync(file, text);
+		console.log(`wrote ${path}`);
+	} else if (readIfThere(file) !== text) {
+		console.error(
+			`${path} is not what the code says; run \`node hack/generate-docs.ts\`.`,
+		);
+		process.exitCode = 1;
+	}
+}
+
+function readIfThere(file: string): string | undefined {
+	try {
+		return readFileSync(file, "utf8");
+	} catch {
+		// A page that is missing is not current either.
+		return undefined;
+	}
+}
