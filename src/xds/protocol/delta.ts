@@ -1,0 +1,236 @@
+import type { Resource } from "../resource.ts";
+import type { ResourceType } from "../resource-type.ts";
+import { deltaResponse } from "./frames.ts";
+import {
+	type Content,
+	type Delivery,
+	type RequestOutcome,
+	StreamState,
+} from "./stream-state.ts";
+import type { TypeState } from "./type-state.ts";
+
+/** A `DeltaDiscoveryRequest` of a type that is served, as far as it is used. */
+export interface DeltaRequest {
+	readonly type: ResourceType;
+	readonly subscribe: readonly string[];
+	readonly unsubscribe: readonly string[];
+	/** Name and version of what the proxy kept from an earlier stream. */
+	readonly initialVersions: ReadonlyMap<string, string>;
+	/** Nonce of the response that is answered; empty when none is. */
+	readonly nonce: string;
+	/** Why that response was rejected, in the proxy's words; undefined when it was not. */
+	readonly error: string | undefined;
+}
+
+/** Types that Envoy asks for without naming anything. */
+function mayBeLegacyWildcard(type: ResourceType): boolean {
+	return type === "cluster" || type === "listener" || type === "virtualHost";
+}
+
+/**
+ * The state of a delta stream. See xDS protocol, "Incremental xDS".
+ *
+ * Guarantees: besides what `StreamState` guarantees, nothing is sent that is not
+ *   subscribed but two things which Envoy needs and does not ask for: the
+ *   endpoints of a cluster that was just sent, and the virtual hosts of a route
+ *   configuration that was just sent.
+ */
+export class DeltaStream extends StreamState {
+	protected override readonly pointingAtClusters: readonly ResourceType[] = [
+		"listener",
+		"route",
+		"virtualHost",
+	];
+	/** Route configurations that have no virtual host; Envoy waits until it is told so. */
+	readonly #emptyTables = new Set<string>();
+
+	/** Takes a request. What it asks for comes out of `next`. */
+	request(request: DeltaRequest, nowMs: number): RequestOutcome {
+		const { type } = request;
+		const state = this.types[type];
+		const isFirst = state.begin();
+		const subscription = state.subscription;
+		if (subscription === undefined) throw new Error("There is a subscription.");
+
+		const names = Math.max(
+			subscription.countWith(request.subscribe),
+			request.initialVersions.size,
+		);
+		if (names > this.limits.maxNames) {
+			return {
+				op: "refused",
+				reason: `A subscription may hold ${this.limits.maxNames} names; this one asks for ${names}.`,
+			};
+		}
+
+		const { asked, dropped, wildcardAsked, wildcardEnded } =
+			subscription.change(request, mayBeLegacyWildcard(type));
+		for (const name of dropped) {
+			// Still covered by a wildcard: the proxy must be told whether it keeps it.
+			if (this.mayHave(type, name)) state.look(name, this.change, true);
+			else this.#forget(type, name);
+		}
+		if (wildcardEnded) {
+			for (const name of [...state.held.keys(), ...state.pending.keys()]) {
+				if (!this.mayHave(type, name)) this.#forget(type, name);
+			}
+		}
+		const resumed = isFirst ? this.#resume(request, state) : undefined;
+		for (const name of asked) {
+			// A name that is asked for again was dropped by the proxy, whatever it had acknowledged.
+			state.look(name, this.change, !(isFirst && state.held.has(name)));
+		}
+		if (wildcardAsked) this.#lookAtEverything(type, state, isFirst);
+		if (isFirst && (type === "cluster" || type === "listener")) {
+			state.mustAnswer = true;
+		}
+		if (type === "route") {
+			for (const { name } of resumed?.resources ?? []) {
+				this.#lookAtTable(name, false);
+			}
+		}
+		return {
+			op: "taken",
+			resumed,
+			...this.settle(type, request.nonce, request.error, nowMs),
+		};
+	}
+
+	protected override mayHave(type: ResourceType, name: string): boolean {
+		if (!super.mayHave(type, name)) return false;
+		if (type !== "virtualHost") return true;
+		const isNamed = this.types.virtualHost.subscription?.names.has(name);
+		return isNamed === true || this.types.route.hasSent(tableOf(name));
+	}
+
+	protected override hasOtherWork(type: ResourceType): boolean {
+		return type === "virtualHost" && this.#emptyTables.size > 0;
+	}
+
+	protected override collect(
+		type: ResourceType,
+		state: TypeState,
+		nowMs: number,
+	): Content | undefined {
+		const sent = new Map<string, Resource | undefined>();
+		const fresh: Resource[] = [];
+		for (const [name, forced] of state.pending) {
+			const resource = this.resources.get(type, name);
+			if (resource === undefined) {
+				if (forced) sent.set(name, undefined);
+				else if (state.hasSent(name) && !state.rejectedRemoval(name)) {
+					state.removals.set(name, this.change);
+				}
+				continue;
+			}
+			state.removals.delete(name);
+			const isWanted =
+				this.mayHave(type, name) ||
+				(forced && type === "endpoint" && this.types.cluster.hasSent(name));
+			if (!isWanted || !(forced || state.lacks(resource))) continue;
+			sent.set(name, resource);
+			fresh.push(resource);
+			if (type === "route" && (forced || !state.hasSent(name))) {
+				this.#lookAtTable(name, forced);
+			}
+		}
+		state.pending.clear();
+		for (const [name, change] of state.removals) {
+			if (!this.mayBeRemoved(type, name, change, nowMs)) continue;
+			state.removals.delete(name);
+			sent.set(name, undefined);
+		}
+		if (type === "virtualHost") this.#closeEmptyTables(sent);
+		if (sent.size === 0 && !state.mustAnswer) return undefined;
+		return {
+			sent,
+			fresh,
+			encode: (nonce) => deltaResponse(type, fresh, removedIn(sent), nonce),
+		};
+	}
+
+	/** Takes over what the proxy kept; what is still current need not be sent. */
+	#resume(request: DeltaRequest, state: TypeState): Delivery {
+		const { type } = request;
+		const resources: Resource[] = [];
+		for (const [name, version] of request.initialVersions) {
+			// What a virtual host's table is may become known only later.
+			if (!super.mayHave(type, name)) continue;
+			const resource = this.resources.get(type, name);
+			const isCurrent = resource?.version === version;
+			state.held.set(name, isCurrent ? resource : version);
+			if (isCurrent) resources.push(resource);
+			else state.look(name, this.change, false);
+		}
+		return { type, resources, removed: [] };
+	}
+
+	#lookAtEverything(
+		type: ResourceType,
+		state: TypeState,
+		isFirst: boolean,
+	): void {
+		for (const name of this.resources.names(type)) {
+			if (this.mayHave(type, name)) state.look(name, this.change, !isFirst);
+		}
+		if (type !== "virtualHost") return;
+		for (const name of this.resources.names("route")) {
+			if (this.types.route.hasSent(name)) this.#noteIfEmpty(name);
+		}
+	}
+
+	/**
+	 * Has the virtual hosts of a route configuration sent. Envoy asks for virtual
+	 * hosts once, not again for each further route configuration.
+	 */
+	#lookAtTable(table: string, forced: boolean): void {
+		const hosts = this.types.virtualHost;
+		if (hosts.subscription?.wildcard !== true) return;
+		for (const name of this.resources.names("virtualHost")) {
+			if (tableOf(name) === table) hosts.look(name, this.change, forced);
+		}
+		hosts.urgent = true;
+		this.#noteIfEmpty(table);
+	}
+
+	#noteIfEmpty(table: string): void {
+		for (const name of this.resources.names("virtualHost")) {
+			if (tableOf(name) === table) return;
+		}
+		this.#emptyTables.add(table);
+	}
+
+	/** An empty response does not end Envoy's wait for virtual hosts; the removal of one that never was does. */
+	#closeEmptyTables(sent: Map<string, Resource | undefined>): void {
+		for (const table of this.#emptyTables) {
+			if (this.types.route.hasSent(table)) sent.set(`${table}/none`, undefined);
+		}
+		this.#emptyTables.clear();
+	}
+
+	#forget(type: ResourceType, name: string): void {
+		this.types[type].forget(name);
+		if (type !== "route") return;
+		// Envoy drops a table together with its virtual hosts.
+		const hosts = this.types.virtualHost;
+		this.#emptyTables.delete(name);
+		for (const host of [...hosts.held.keys(), ...hosts.rejected.keys()]) {
+			if (tableOf(host) === name) hosts.forget(host);
+		}
+	}
+}
+
+/** Name of the route configuration that a virtual host belongs to. */
+function tableOf(virtualHost: string): string {
+	return virtualHost.slice(0, Math.max(0, virtualHost.lastIndexOf("/")));
+}
+
+function removedIn(
+	sent: ReadonlyMap<string, Resource | undefined>,
+): readonly string[] {
+	const removed: string[] = [];
+	for (const [name, resource] of sent) {
+		if (resource === undefined) removed.push(name);
+	}
+	return removed;
+}

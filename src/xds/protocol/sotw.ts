@@ -1,0 +1,212 @@
+import type { Resource } from "../resource.ts";
+import type { ResourceType } from "../resource-type.ts";
+import { sotwResponse } from "./frames.ts";
+import {
+	type Content,
+	type RequestOutcome,
+	StreamState,
+} from "./stream-state.ts";
+import type { TypeState } from "./type-state.ts";
+
+/** A `DiscoveryRequest` of a type that is served, as far as it is used. */
+export interface SotwRequest {
+	readonly type: SotwType;
+	readonly names: readonly string[];
+	/** Nonce of the response that is answered; empty in the first request of a type. */
+	readonly nonce: string;
+	/** Why that response was rejected, in the client's words; undefined when it was not. */
+	readonly error: string | undefined;
+}
+
+/** Virtual hosts as resources of their own exist only in delta streams. */
+export type SotwType = Exclude<ResourceType, "virtualHost">;
+
+/**
+ * A response of a type whose resources can be spread over several is closed when
+ * it has reached this size: gRPC's clients take 4 MiB.
+ */
+const fullResponseBytes = 2 * 1024 * 1024;
+
+const nothing = {
+	resumed: undefined,
+	acknowledged: undefined,
+	rejected: undefined,
+};
+
+/** Types of which each response is the whole state: what it does not hold is gone. */
+function isFullState(type: ResourceType): boolean {
+	return type === "cluster" || type === "listener";
+}
+
+/**
+ * The state of a state-of-the-world stream. See xDS protocol, "The xDS
+ * transport protocol", and section 3 there for what absence means.
+ *
+ * Guarantees: besides what `StreamState` guarantees, nothing is sent that is not
+ *   subscribed; a cluster that is gone stays in the list until nothing points there.
+ */
+export class SotwStream extends StreamState {
+	protected override readonly pointingAtClusters: readonly ResourceType[] = [
+		"listener",
+		"route",
+	];
+
+	/** Takes a request. What it asks for comes out of `next`. */
+	request(request: SotwRequest, nowMs: number): RequestOutcome {
+		const { type, nonce } = request;
+		const state = this.types[type];
+		state.begin();
+		const subscription = state.subscription;
+		if (subscription === undefined) throw new Error("There is a subscription.");
+		// An answer to an older response says nothing about the newer one, nor do its names count.
+		if (nonce !== "" && nonce !== state.lastNonce) {
+			return { op: "taken", ...nothing };
+		}
+		if (request.names.length > this.limits.maxNames) {
+			return {
+				op: "refused",
+				reason: `A subscription may hold ${this.limits.maxNames} names; this one asks for ${request.names.length}.`,
+			};
+		}
+		const { asked, dropped, wildcardAsked, wildcardEnded } =
+			subscription.replace(request.names, isFullState(type));
+		for (const name of dropped) {
+			if (!this.mayHave(type, name)) state.forget(name);
+		}
+		if (wildcardEnded) {
+			for (const name of [...state.held.keys(), ...state.pending.keys()]) {
+				if (!this.mayHave(type, name)) state.forget(name);
+			}
+		}
+		const isInitial = nonce === "";
+		for (const name of isInitial ? subscription.names : asked) {
+			state.look(name, this.change, true);
+		}
+		if (subscription.wildcard && (isInitial || wildcardAsked)) {
+			for (const name of this.resources.names(type)) {
+				state.look(name, this.change, true);
+			}
+		}
+		if (isFullState(type) && (isInitial || wildcardAsked || asked.length > 0)) {
+			state.mustAnswer = true;
+		}
+		return {
+			op: "taken",
+			resumed: undefined,
+			...this.settle(type, nonce, request.error, nowMs),
+		};
+	}
+
+	protected override collect(
+		type: ResourceType,
+		state: TypeState,
+		nowMs: number,
+	): Content | undefined {
+		return isFullState(type)
+			? this.#collectState(type, state, nowMs)
+			: this.#collectChanges(type, state);
+	}
+
+	/** Everything, as soon as anything of it is new to the client. */
+	#collectState(
+		type: ResourceType,
+		state: TypeState,
+		nowMs: number,
+	): Content | undefined {
+		const fresh: Resource[] = [];
+		for (const [name, forced] of state.pending) {
+			const resource = this.resources.get(type, name);
+			if (resource === undefined) {
+				if (state.hasSent(name) && !state.rejectedRemoval(name)) {
+					state.removals.set(name, this.change);
+				}
+				continue;
+			}
+			state.removals.delete(name);
+			if (!this.mayHave(type, name)) continue;
+			if (forced || state.lacks(resource)) fresh.push(resource);
+		}
+		state.pending.clear();
+		const sent = new Map<string, Resource | undefined>();
+		const kept: Resource[] = [];
+		for (const [name, change] of state.removals) {
+			if (this.mayBeRemoved(type, name, change, nowMs)) {
+				state.removals.delete(name);
+				sent.set(name, undefined);
+			} else {
+				const held = state.held.get(name);
+				if (typeof held === "object") kept.push(held);
+			}
+		}
+		if (fresh.length === 0 && sent.size === 0 && !state.mustAnswer) {
+			return undefined;
+		}
+		const list = [...this.#wanted(type, state), ...kept];
+		for (const resource of list) sent.set(resource.name, resource);
+		return {
+			sent,
+			fresh,
+			encode: (nonce) => sotwResponse(type, list, versionOf(list), nonce),
+		};
+	}
+
+	/** What is new to the client; what is gone cannot be said. */
+	#collectChanges(type: ResourceType, state: TypeState): Content | undefined {
+		const sent = new Map<string, Resource>();
+		let bytes = 0;
+		for (const [name, forced] of state.pending) {
+			if (bytes >= fullResponseBytes) break;
+			state.pending.delete(name);
+			const resource = this.resources.get(type, name);
+			if (resource === undefined) {
+				state.held.delete(name);
+				state.rejected.delete(name);
+				continue;
+			}
+			if (!this.mayHave(type, name)) continue;
+			if (!forced && !state.lacks(resource)) continue;
+			sent.set(name, resource);
+			bytes += resource.bytes.length;
+		}
+		if (sent.size === 0) return undefined;
+		const fresh = [...sent.values()];
+		return {
+			sent,
+			fresh,
+			encode: (nonce) => sotwResponse(type, fresh, versionOf(fresh), nonce),
+		};
+	}
+
+	*#wanted(type: ResourceType, state: TypeState): Iterable<Resource> {
+		const subscription = state.subscription;
+		if (subscription === undefined) return;
+		const names = subscription.wildcard
+			? this.resources.names(type)
+			: subscription.names;
+		for (const name of names) {
+			const resource = this.resources.get(type, name);
+			if (resource !== undefined) yield resource;
+		}
+	}
+}
+
+/** The version of a response: equal for equal content, in whatever order. */
+function versionOf(resources: readonly Resource[]): string {
+	let sum = 0;
+	let mixed = 0;
+	for (const { name, version } of resources) {
+		const hash = hashOf(version, hashOf(name, 0x811c9dc5));
+		sum = (sum + hash) >>> 0;
+		mixed = (mixed ^ Math.imul(hash, 0x9e3779b1)) >>> 0;
+	}
+	return `${resources.length}-${sum.toString(36)}${mixed.toString(36)}`;
+}
+
+/** FNV-1a over UTF-16 code units. */
+function hashOf(text: string, basis: number): number {
+	let hash = basis;
+	for (let at = 0; at < text.length; at += 1) {
+		hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+	}
+	return hash >>> 0;
+}

@@ -1,0 +1,91 @@
+import type { Resource } from "../resource.ts";
+import { Pacer } from "./pacer.ts";
+import { Subscription } from "./subscription.ts";
+
+/** What the proxy has of one name: the resource, or the version it named when it reconnected. */
+export type Held = Resource | string;
+
+/** The version of what a proxy has. */
+export function heldVersion(held: Held): string {
+	return typeof held === "string" ? held : held.version;
+}
+
+/** A response that was neither acknowledged nor rejected yet. */
+export interface InFlight {
+	readonly nonce: string;
+	/** What was in it, by name; undefined stands for a removal. */
+	readonly sent: ReadonlyMap<string, Resource | undefined>;
+	/** Number of the oldest change that it carries. */
+	readonly since: number;
+}
+
+/**
+ * Everything that is known about one type on one stream. It holds references to
+ * shared resources and names of what to look at, never a history.
+ */
+export class TypeState {
+	/** Undefined until the first request of this type. */
+	subscription: Subscription | undefined;
+	/** What the proxy has acknowledged, by name. */
+	readonly held = new Map<string, Held>();
+	/** What it rejected and did not get anything else for since; undefined stands for a removal. */
+	readonly rejected = new Map<string, Resource | undefined>();
+	/** Names to look at; true when the resource must go out even if the proxy has it. */
+	readonly pending = new Map<string, boolean>();
+	/** Number of the oldest change in `pending`. */
+	pendingSince = 0;
+	/** Names that are gone but that something may still point at, with the number of the change that removed them. */
+	readonly removals = new Map<string, number>();
+	inFlight: InFlight | undefined;
+	/** Nonce of the last response, answered or not. */
+	lastNonce = "";
+	/** The proxy waits for a response, even if it is empty. */
+	mustAnswer = false;
+	/** What is pending was asked for: no pause may hold it up. */
+	urgent = false;
+	readonly pacer = new Pacer();
+
+	/** Begins the subscription when there is none; true when it did. */
+	begin(): boolean {
+		if (this.subscription !== undefined) return false;
+		this.subscription = new Subscription();
+		this.urgent = true;
+		return true;
+	}
+
+	/** Notes that a name is to be looked at because of change number `change`. */
+	look(name: string, change: number, forced: boolean): void {
+		if (this.pending.size === 0) this.pendingSince = change;
+		this.pending.set(name, forced || this.pending.get(name) === true);
+		if (forced) this.urgent = true;
+	}
+
+	/** Forgets a name that the proxy no longer wants. */
+	forget(name: string): void {
+		this.held.delete(name);
+		this.rejected.delete(name);
+		this.pending.delete(name);
+		this.removals.delete(name);
+	}
+
+	/** Whether the proxy has something else of this name, or rejected something else since. */
+	lacks(resource: Resource): boolean {
+		if (this.rejected.has(resource.name)) {
+			return this.rejected.get(resource.name)?.version !== resource.version;
+		}
+		const held = this.held.get(resource.name);
+		return held === undefined || heldVersion(held) !== resource.version;
+	}
+
+	/** Whether the proxy refused to remove what it has of this name. */
+	rejectedRemoval(name: string): boolean {
+		return this.rejected.has(name) && this.rejected.get(name) === undefined;
+	}
+
+	/** Whether a resource of this name was sent, answered or not, and not removed since. */
+	hasSent(name: string): boolean {
+		const inFlight = this.inFlight;
+		if (inFlight?.sent.has(name)) return inFlight.sent.get(name) !== undefined;
+		return this.held.has(name) || this.rejected.get(name) !== undefined;
+	}
+}
