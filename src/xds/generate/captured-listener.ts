@@ -1,0 +1,278 @@
+import { type ObjectRef, printRef } from "../../api/object-ref.ts";
+import { TrafficDirection } from "../../gen/envoy/envoy/config/core/v3/base_pb.js";
+import type { CallerRule } from "../../mesh/caller.ts";
+import type { Endpoint } from "../../mesh/endpoint.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import {
+	carriesHttp,
+	type Service,
+	type ServicePort,
+} from "../../mesh/service.ts";
+import type { Resource } from "../resource.ts";
+import {
+	cidrRange,
+	type FilterChainInit,
+	needsServerName,
+	tcpFilterChains,
+} from "./filter-chain.ts";
+import { httpConnectionManager } from "./http-connection-manager.ts";
+import { sniffing } from "./inbound-listener.ts";
+import {
+	type ListenerInit,
+	listenAddress,
+	listenerResource,
+} from "./listener.ts";
+import { plainHttp } from "./listener-filters.ts";
+import {
+	blackholeCluster,
+	capturedListenerName,
+	clusterName,
+	passthroughCluster,
+	portRouteName,
+} from "./names.ts";
+import { originsOf } from "./route.ts";
+import { tcpProxy } from "./tcp-proxy.ts";
+
+/** Port of a captured sidecar to which iptables sends what goes out. */
+export const outboundCapturePort = 15001;
+
+/** The rules of a port as they apply to the caller. */
+export type RulesOf = (
+	service: Service,
+	port: ServicePort,
+) => readonly CallerRule[];
+
+/** Numbers of all ports on which some service speaks HTTP: each has a route configuration. */
+export function httpPortsOf(mesh: Mesh): number[] {
+	const numbers = new Set<number>();
+	for (const { ports } of mesh.services.values()) {
+		for (const port of ports) {
+			if (carriesHttp(port.protocol)) numbers.add(port.number);
+		}
+	}
+	return [...numbers].sort((a, b) => a - b);
+}
+
+/**
+ * The listeners of what goes out of a captured workload.
+ *
+ * One is bound; the others only take over connections whose original
+ * destination is their address: `0.0.0.0_<port>` for every HTTP port, and one
+ * for each address and port of a service that is not plain HTTP.
+ */
+export function capturedOutboundListeners(
+	mesh: Mesh,
+	rulesOf: RulesOf,
+): Resource[] {
+	const listeners = new Map<string, Resource>();
+	const add = (listener: Resource) => {
+		// Two services with one address and port were told apart when the mesh was built.
+		if (!listeners.has(listener.name)) listeners.set(listener.name, listener);
+	};
+	add(virtualOutbound(mesh));
+	const shared = new Map<number, FilterChainInit[]>();
+	const share = (port: number, chains: readonly FilterChainInit[]) => {
+		shared.set(port, [...(shared.get(port) ?? []), ...chains]);
+	};
+	for (const service of mesh.services.values()) {
+		for (const port of service.ports) {
+			if (
+				port.protocol === "http" ||
+				port.protocol === "http2" ||
+				port.protocol === "grpc"
+			)
+				continue;
+			const rules = rulesOf(service, port);
+			for (const address of service.addresses) {
+				if (address.includes("/")) {
+					share(port.number, subnetChains(address, service, port, rules));
+				} else {
+					add(serviceListener(address, port.number, service, port, rules));
+				}
+			}
+			if (service.addresses.length > 0) continue;
+			if (service.resolution === "headless") {
+				for (const endpoint of mesh.endpoints.get(service.hostname) ?? []) {
+					const listener = headlessListener(endpoint, service, port, rules);
+					if (listener) add(listener);
+				}
+			} else if (port.protocol === "tls" && !port.tls) {
+				share(port.number, [serverNameChain(service, port, rules)]);
+			}
+		}
+	}
+	const httpPorts = new Set(httpPortsOf(mesh));
+	for (const number of new Set([...httpPorts, ...shared.keys()])) {
+		add(
+			sharedListener(
+				number,
+				httpPorts.has(number),
+				shared.get(number) ?? [],
+				fallbackCluster(mesh),
+			),
+		);
+	}
+	return [...listeners.values()];
+}
+
+function fallbackCluster(mesh: Mesh): string {
+	return mesh.options.outboundTraffic === "AllowAny"
+		? passthroughCluster
+		: blackholeCluster;
+}
+
+function virtualOutbound(mesh: Mesh): Resource {
+	return listenerResource({
+		name: "virtual_outbound",
+		address: listenAddress(`0.0.0.0:${outboundCapturePort}`),
+		trafficDirection: TrafficDirection.OUTBOUND,
+		useOriginalDst: true,
+		filterChains: [
+			// A connection straight to this port would come back to it for ever.
+			{
+				name: "loop",
+				filterChainMatch: { destinationPort: outboundCapturePort },
+				filters: [tcpProxy("outbound_loop", blackholeCluster)],
+			},
+		],
+		defaultFilterChain: {
+			name: "unknown",
+			filters: [tcpProxy("outbound_unknown", fallbackCluster(mesh))],
+		},
+	});
+}
+
+/** Every HTTP service of a port, those told by their TLS server name or subnet, and whatever else uses the port. */
+function sharedListener(
+	port: number,
+	http: boolean,
+	chains: readonly FilterChainInit[],
+	fallback: string,
+): Resource {
+	return unbound("0.0.0.0", port, {
+		...sniffing(true),
+		filterChains: [...(http ? [httpChain(port)] : []), ...chains],
+		defaultFilterChain: {
+			name: "unknown",
+			filters: [tcpProxy(`outbound_0.0.0.0_${port}`, fallback)],
+		},
+	});
+}
+
+function httpChain(port: number): FilterChainInit {
+	return {
+		name: "http",
+		filterChainMatch: plainHttp,
+		filters: [
+			httpConnectionManager("outbound", `outbound_0.0.0.0_${port}`, {
+				kind: "rds",
+				name: portRouteName(port),
+			}),
+		],
+	};
+}
+
+/** One address and port of a service that is TCP, TLS, or not known. */
+function serviceListener(
+	address: string,
+	number: number,
+	service: Service,
+	port: ServicePort,
+	rules: readonly CallerRule[],
+	wholeCluster = clusterName(service.hostname, port.number, ""),
+): Resource {
+	const sniffed = port.protocol === "sniffed";
+	return unbound(
+		address,
+		number,
+		{
+			...sniffing(sniffed || needsServerName(rules)),
+			filterChains: [
+				...(sniffed ? [httpChain(number)] : []),
+				...tcpFilterChains(statPrefixOf(service, number), rules, wholeCluster),
+			],
+		},
+		[service.origin, ...originsOf(rules)],
+	);
+}
+
+/** A service whose addresses are a subnet: Envoy hands connections over by single address only, so it shares its port's listener. */
+function subnetChains(
+	subnet: string,
+	service: Service,
+	port: ServicePort,
+	rules: readonly CallerRule[],
+): FilterChainInit[] {
+	const statPrefix = statPrefixOf(service, port.number);
+	return tcpFilterChains(
+		statPrefix,
+		rules,
+		clusterName(service.hostname, port.number, ""),
+		{ prefixRanges: [cidrRange(subnet)] },
+	).map((chain) => ({
+		...chain,
+		name: `${statPrefix} ${subnet} ${chain.name ?? ""}`,
+	}));
+}
+
+function statPrefixOf(service: Service, port: number): string {
+	return `outbound_${port}_${service.hostname}`;
+}
+
+/** Clients of a headless service choose the endpoint themselves; without a rule they get just that one. */
+function headlessListener(
+	endpoint: Endpoint,
+	service: Service,
+	port: ServicePort,
+	rules: readonly CallerRule[],
+): Resource | undefined {
+	const number = endpoint.ports.get(port.number);
+	if (number === undefined) return undefined;
+	return serviceListener(
+		endpoint.address,
+		number,
+		service,
+		port,
+		rules,
+		passthroughCluster,
+	);
+}
+
+function serverNameChain(
+	service: Service,
+	port: ServicePort,
+	rules: readonly CallerRule[],
+): FilterChainInit {
+	const statPrefix = statPrefixOf(service, port.number);
+	const [chain] = tcpFilterChains(
+		statPrefix,
+		rules,
+		clusterName(service.hostname, port.number, ""),
+		{ serverNames: [service.hostname], transportProtocol: "tls" },
+	);
+	return { ...chain, name: statPrefix };
+}
+
+function unbound(
+	address: string,
+	port: number,
+	init: ListenerInit,
+	origins: readonly ObjectRef[] = [],
+): Resource {
+	return listenerResource(
+		{
+			name: capturedListenerName(address, port),
+			address: listenAddress(
+				address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
+			),
+			bindToPort: false,
+			trafficDirection: TrafficDirection.OUTBOUND,
+			...init,
+		},
+		distinct(origins),
+	);
+}
+
+function distinct(origins: readonly ObjectRef[]): ObjectRef[] {
+	return [...new Map(origins.map((ref) => [printRef(ref), ref])).values()];
+}

@@ -1,0 +1,33 @@
+/**
+ * What holds where no rule says otherwise. Each value is in the user's docs.
+ */
+export const defaults = {
+	/** Time to open a connection to an endpoint. */
+	connectTimeoutMs: 5_000,
+	/** Whole-request timeout: off, since streams and downloads have no natural one. */
+	requestTimeoutMs: 0,
+	/** A request on which nothing moves in either direction for so long is ended. */
+	streamIdleTimeoutMs: 300_000,
+	/** Idle connections to other proxies are kept shorter than any server we know of keeps them. */
+	upstreamIdleTimeoutMs: 60_000,
+	/** Idle connections to the application itself: shorter than Node.js's five seconds. */
+	applicationIdleTimeoutMs: 4_000,
+	/** Retries of a rule-less route, and only when the request was certainly not processed. */
+	retryAttempts: 2,
+	safeRetryOn: "connect-failure,refused-stream,reset-before-request",
+	/** When a rule asks for retries without saying on what. */
+	retryOn: "gateway-error,connect-failure,refused-stream,reset-before-request",
+	/** Retries may be this share of what is in flight, or `retryBudgetMinimum`. */
+	retryBudgetPercent: 20,
+	retryBudgetMinimum: 10,
+	/** A ceiling that protects the proxy's memory, not a limit that a healthy service meets. */
+	maxConnections: 100_000,
+	maxPendingRequests: 100_000,
+	maxRequests: 100_000,
+	/** Ends HTTP/2 connections whose peer is gone. */
+	http2KeepaliveIntervalMs: 30_000,
+	http2KeepaliveTimeoutMs: 10_000,
+	maxRequestHeadersKb: 60,
+	/** A client that opens a connection and says nothing is taken for plain TCP after so long. */
+	protocolDetectionTimeoutMs: 1_000,
+} as const;

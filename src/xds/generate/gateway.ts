@@ -1,0 +1,57 @@
+import type { Caller, CallerRule } from "../../mesh/caller.ts";
+import { rulesFor } from "../../mesh/caller.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import type { Resource } from "../resource.ts";
+import { gatewayRouteName } from "./names.ts";
+import { directResponse, originsOf, routesOf } from "./route.ts";
+import { routeConfigurationResource } from "./route-configuration.ts";
+import { matchesAll } from "./route-match.ts";
+
+/**
+ * The routes of a gateway: just the rules that name it, in their order, and 404
+ * for the rest. A gateway opens nothing that no rule opens.
+ */
+export function gatewayRoutes(mesh: Mesh, caller: Caller): Resource {
+	const rules = gatewayRules(mesh, caller);
+	return routeConfigurationResource(
+		{
+			name: gatewayRouteName(caller.gateway),
+			virtualHosts: [
+				{
+					name: "gateway",
+					domains: ["*"],
+					routes: [
+						...rules.flatMap(routesOf),
+						{
+							name: "no rule",
+							match: matchesAll,
+							action: directResponse(
+								404,
+								`No RouteRule of gateway ${caller.gateway} takes this request.\n`,
+							),
+						},
+					],
+				},
+			],
+		},
+		originsOf(rules),
+	);
+}
+
+/** A rule for all ports of its destination stands in the table of each; a gateway takes it once, for the first. */
+function gatewayRules(mesh: Mesh, caller: Caller): CallerRule[] {
+	const seen = new Set<string>();
+	const rules: CallerRule[] = [];
+	for (const table of mesh.gateways.get(caller.gateway) ?? []) {
+		const fresh = rulesFor(table, caller).filter(
+			({ rule }) =>
+				rule.layer === "http" &&
+				!seen.has(`${rule.origin.namespace}/${rule.origin.name}`),
+		);
+		for (const { rule } of fresh) {
+			seen.add(`${rule.origin.namespace}/${rule.origin.name}`);
+		}
+		rules.push(...fresh);
+	}
+	return rules;
+}

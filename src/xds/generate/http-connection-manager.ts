@@ -1,0 +1,152 @@
+import { ComparisonFilter_Op } from "../../gen/envoy/envoy/config/accesslog/v3/accesslog_pb.js";
+import { TrafficDirection } from "../../gen/envoy/envoy/config/core/v3/base_pb.js";
+import type { FilterSchema } from "../../gen/envoy/envoy/config/listener/v3/listener_components_pb.js";
+import {
+	HttpConnectionManagerSchema,
+	type HttpConnectionManagerSchema as ManagerSchema,
+	HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+} from "../../gen/envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { adsConfigSource } from "./cluster.ts";
+import { defaults } from "./defaults.ts";
+import { duration } from "./duration.ts";
+import { pack } from "./encode.ts";
+import { httpFilters } from "./filter-order.ts";
+import type { Init } from "./init.ts";
+import type { RouteConfigurationInit } from "./route-configuration.ts";
+
+/** What a connection manager is for, which decides what it trusts and what it may do. */
+export type HttpUse = "outbound" | "forwardProxy" | "inbound" | "gateway";
+
+/** Where the routes of a connection manager come from. */
+export type RouteSource =
+	| { readonly kind: "rds"; readonly name: string }
+	| { readonly kind: "inline"; readonly routes: RouteConfigurationInit };
+
+/** A network filter, before encoding. */
+export type NetworkFilter = Init<typeof FilterSchema>;
+
+/** The network filter that speaks HTTP. */
+export function httpConnectionManager(
+	use: HttpUse,
+	statPrefix: string,
+	routes: RouteSource,
+): NetworkFilter {
+	return {
+		name: "envoy.filters.network.http_connection_manager",
+		configType: {
+			case: "typedConfig",
+			value: pack(
+				HttpConnectionManagerSchema,
+				manager(use, statPrefix, routes),
+			),
+		},
+	};
+}
+
+function manager(
+	use: HttpUse,
+	statPrefix: string,
+	routes: RouteSource,
+): Init<typeof ManagerSchema> {
+	return {
+		statPrefix,
+		routeSpecifier:
+			routes.kind === "rds"
+				? {
+						case: "rds",
+						value: {
+							configSource: adsConfigSource,
+							routeConfigName: routes.name,
+						},
+					}
+				: { case: "routeConfig", value: routes.routes },
+		httpFilters: httpFilters[use === "gateway" ? "outbound" : use],
+		normalizePath: true,
+		maxRequestHeadersKb: defaults.maxRequestHeadersKb,
+		streamIdleTimeout: duration(defaults.streamIdleTimeoutMs),
+		upgradeConfigs: [
+			{ upgradeType: "websocket" },
+			// Routes say which CONNECT they take; without this Envoy would not even look.
+			{ upgradeType: "CONNECT", enabled: false },
+		],
+		http2ProtocolOptions: {
+			allowConnect: true,
+			connectionKeepalive: {
+				interval: duration(defaults.http2KeepaliveIntervalMs),
+				timeout: duration(defaults.http2KeepaliveTimeoutMs),
+			},
+		},
+		localReplyConfig: noEndpointReply,
+		...(use === "gateway" ? edge : within),
+	};
+}
+
+/** Inside the mesh the peer is a proxy of ours or the application: what it says about the request is kept. */
+const within: Init<typeof ManagerSchema> = {
+	useRemoteAddress: false,
+	preserveExternalRequestId: true,
+	serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+};
+
+/** At the edge nothing that a client says about itself is believed. */
+const edge: Init<typeof ManagerSchema> = {
+	useRemoteAddress: true,
+	mergeSlashes: true,
+	serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+};
+
+/** Names the cluster whose endpoints are missing, where Envoy says only "no healthy upstream". */
+const noEndpointReply: Init<typeof ManagerSchema>["localReplyConfig"] = {
+	mappers: [
+		{
+			filter: {
+				filterSpecifier: {
+					case: "andFilter",
+					value: {
+						filters: [
+							{
+								filterSpecifier: {
+									case: "statusCodeFilter",
+									value: {
+										comparison: {
+											op: ComparisonFilter_Op.EQ,
+											value: {
+												defaultValue: 503,
+												runtimeKey: "lateen.no_endpoint_status",
+											},
+										},
+									},
+								},
+							},
+							{
+								filterSpecifier: {
+									case: "responseFlagFilter",
+									value: { flags: ["UH", "NC"] },
+								},
+							},
+						],
+					},
+				},
+			},
+			bodyFormatOverride: {
+				format: {
+					case: "textFormatSource",
+					value: {
+						specifier: {
+							case: "inlineString",
+							value:
+								"No endpoint to answer this request: %UPSTREAM_CLUSTER% (route %ROUTE_NAME%).\n",
+						},
+					},
+				},
+			},
+		},
+	],
+};
+
+/** Direction of a listener's traffic, by use. */
+export function trafficDirection(use: HttpUse): TrafficDirection {
+	return use === "inbound"
+		? TrafficDirection.INBOUND
+		: TrafficDirection.OUTBOUND;
+}

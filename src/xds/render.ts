@@ -1,0 +1,26 @@
+import type { Mesh } from "../mesh/mesh.ts";
+import { Catalog } from "./catalog.ts";
+import type { Proxy } from "./proxy.ts";
+import type { Resource } from "./resource.ts";
+import { type ResourceType, sendOrder } from "./resource-type.ts";
+
+/** Everything a proxy would be sent, without a server: the same bytes, in order of name. */
+export function renderProxy(
+	mesh: Mesh,
+	proxy: Proxy,
+	variant: "delta" | "sotw",
+): ReadonlyMap<ResourceType, readonly Resource[]> {
+	const catalog = new Catalog();
+	catalog.update(mesh);
+	const { resources, release } = catalog.attach(proxy, variant);
+	const rendered = new Map(
+		sendOrder.map((type) => [
+			type,
+			[...resources.names(type)]
+				.sort()
+				.flatMap((name) => resources.get(type, name) ?? []),
+		]),
+	);
+	release();
+	return rendered;
+}
