@@ -2,16 +2,12 @@
  * Builds `dist/lateen.js`, the program of the npm package: one file that needs
  * nothing but Node, with a source map so that stack traces name our sources.
  */
-import { chmod, readFile, rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..");
 const OUT = join(ROOT, "dist/lateen.js");
-
-const { version } = JSON.parse(
-	await readFile(join(ROOT, "package.json"), "utf8"),
-) as { version: string };
 
 await rm(join(ROOT, "dist"), { recursive: true, force: true });
 await build({
@@ -28,7 +24,7 @@ await build({
 	logLevel: "warning",
 	banner: {
 		// Bundled CommonJS packages ask for Node's own modules by require.
-		js: '#!/usr/bin/env node\nimport { createRequire as lateenCreateRequire } from "node:module";const require = lateenCreateRequire(import.meta.url);',
+		js: 'import { createRequire as lateenCreateRequire } from "node:module";const require = lateenCreateRequire(import.meta.url);',
 	},
 });
 await chmod(OUT, 0o755);

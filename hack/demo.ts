@@ -1,0 +1,132 @@
+/**
+ * The demo: the control plane on a copy of `samples/bookinfo`, its services as
+ * processes with real Envoys, on loopback.
+ *
+ *   npm run demo               runs until Ctrl-C and says what to try
+ *   npm run demo -- --check    tries it by itself; exit status 0 or 1
+ *   npm run demo -- --dir D    works in D and leaves its files there
+ */
+import { mkdirSync, mkdtempSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs, styleText } from "node:util";
+import { startBookinfo } from "./demo/bookinfo.ts";
+import { DemoError } from "./demo/demo-error.ts";
+import { type Ending, type Part, Parts } from "./demo/parts.ts";
+import { printThreeThings } from "./demo/three-things.ts";
+import { tryThreeThings } from "./demo/try-three-things.ts";
+
+const stopSignal = firstStopSignal();
+process.exitCode = await runDemo().catch((error: unknown) => {
+	const text =
+		error instanceof Error && !isUsage(error) && !(error instanceof DemoError)
+			? (error.stack ?? error.message)
+			: error instanceof Error
+				? error.message
+				: String(error);
+	console.error(`\n${styleText("red", "✗")} ${text}`);
+	return 1;
+});
+
+async function runDemo(): Promise<number> {
+	const { values } = parseArgs({
+		options: { check: { type: "boolean" }, dir: { type: "string" } },
+	});
+	const dir = openWorkingDir(values.dir);
+	let isWanted = values.dir !== undefined;
+	try {
+		await using parts = new Parts(join(dir, "logs"));
+		stopSignal.onSecond(() => parts.killAll());
+		const work = values.check === true ? check(dir, parts) : show(dir, parts);
+		const code = await Promise.race([
+			work,
+			stopSignal.first.then(() => "stopped" as const),
+		]);
+		// What the unfinished work says when its parts are taken away is of no interest.
+		void work.catch(() => {});
+		if (code !== "stopped") return code;
+		console.log("\nEnding everything.");
+		return values.check === true ? 1 : 0;
+	} catch (error) {
+		isWanted = true;
+		console.error(`\nLogs of all parts: ${join(dir, "logs")}`);
+		throw error;
+	} finally {
+		if (!isWanted) await rm(dir, { recursive: true, force: true });
+	}
+}
+
+async function show(dir: string, parts: Parts): Promise<number> {
+	const bookinfo = await startBookinfo(dir, parts, sayStep);
+	console.log(printThreeThings(bookinfo));
+	parts.onCrash((part, ending) => console.error(printCrash(part, ending)));
+	return await new Promise<number>(() => {});
+}
+
+async function check(dir: string, parts: Parts): Promise<number> {
+	const bookinfo = await startBookinfo(dir, parts, sayStep);
+	console.log(`Bookinfo is up: ${bookinfo.url}\n`);
+	const crash = new Promise<never>((_, reject) => {
+		parts.onCrash((part, ending) =>
+			reject(new DemoError(printCrash(part, ending))),
+		);
+	});
+	await Promise.race([
+		tryThreeThings(bookinfo, (line) => console.log(line)),
+		crash,
+	]);
+	console.log(`\n${styleText("green", "✓")} The demo does what it says.`);
+	return 0;
+}
+
+function sayStep(step: string): void {
+	console.log(`${styleText("green", "✓")} ${step}`);
+}
+
+function printCrash(part: Part, { how }: Ending): string {
+	return `${styleText("red", "✗")} ${part.name} ended by itself (${how}). The rest goes on. Its last lines:\n\n${part.lastLines(12).replaceAll(/^/gm, "  ")}\n\nAll of it: ${part.logFile}`;
+}
+
+function openWorkingDir(wanted: string | undefined): string {
+	if (wanted === undefined) return mkdtempSync(join(tmpdir(), "lateen-demo-"));
+	const dir = resolve(wanted);
+	mkdirSync(dir, { recursive: true });
+	if (readdirSync(dir).length > 0) {
+		throw new DemoError(
+			`${dir} is not empty. Name a new folder, or leave --dir out.`,
+		);
+	}
+	return dir;
+}
+
+/**
+ * The first request to stop ends the demo in order; a second one ends it at
+ * once. npm passes on the Ctrl-C that the terminal has sent to everybody, so
+ * what comes within a second is still the first.
+ */
+function firstStopSignal(): {
+	readonly first: Promise<void>;
+	onSecond(act: () => void): void;
+} {
+	const { promise, resolve: stop } = Promise.withResolvers<void>();
+	let firstMs: number | undefined;
+	let actOnSecond = (): void => {};
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+		process.on(signal, () => {
+			firstMs ??= performance.now();
+			stop();
+			if (performance.now() - firstMs > 1_000) actOnSecond();
+		});
+	}
+	return {
+		first: promise,
+		onSecond: (act) => {
+			actOnSecond = act;
+		},
+	};
+}
+
+function isUsage(error: Error): boolean {
+	return "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+}
