@@ -1,4 +1,4 @@
-import type { ObjectRef } from "../api/object-ref.ts";
+import { compareRefs, compareText, type ObjectRef } from "../api/object-ref.ts";
 
 /**
  * Why an object, or a part of it, is not in force. Stable; listed with the
@@ -29,4 +29,14 @@ export interface Finding {
 	readonly path: string;
 	/** Full sentences: what is so, and what to do about it. */
 	readonly message: string;
+}
+
+/** Total order of findings: by object, then field, reason and message. */
+export function compareFindings(a: Finding, b: Finding): number {
+	return (
+		compareRefs(a.about, b.about) ||
+		compareText(a.path, b.path) ||
+		compareText(a.reason, b.reason) ||
+		compareText(a.message, b.message)
+	);
 }

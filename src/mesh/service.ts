@@ -16,6 +16,8 @@ export interface TlsOrigination {
 	readonly sni?: string;
 	/** Names of which the server's certificate must carry one; `sni` or the host when empty. */
 	readonly subjectAltNames: readonly string[];
+	/** Certificates that are trusted, as PEM; those of the proxy's operating system when absent. */
+	readonly caCertificates?: string;
 	readonly insecureSkipVerify: boolean;
 }
 
@@ -52,7 +54,7 @@ export interface Service {
 	readonly hosts: readonly string[];
 	/** Further names that are good only for callers in the service's own namespace (`reviews`). */
 	readonly localHosts: readonly string[];
-	/** Virtual addresses (cluster IPs, addresses of an ExternalService; CIDRs too). */
+	/** Virtual addresses (cluster IPs, addresses of an ExternalService; CIDRs too); unique in the mesh. */
 	readonly addresses: readonly string[];
 	/** In order of their numbers. */
 	readonly ports: readonly ServicePort[];

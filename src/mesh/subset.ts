@@ -29,3 +29,34 @@ export function selectsEndpoint(subset: Subset, endpoint: Endpoint): boolean {
 	}
 	return true;
 }
+
+/** All endpoints, without further settings: the subset of the default route. */
+export const wholeService: Subset = { name: "", labels: {}, hashed: false };
+
+/**
+ * The subset with these settings. Its name is the labels in order of their keys
+ * (`k=v,k2=v2`), then `~hash`, then `~budget=<percent>:<minConcurrency>`, as far
+ * as each applies. None of the separators can stand in a label.
+ */
+export function subsetOf(
+	labels: Readonly<Record<string, string>>,
+	hashed: boolean,
+	retryBudget: RetryBudget | undefined,
+): Subset {
+	const keys = Object.keys(labels).sort();
+	if (keys.length === 0 && !hashed && retryBudget === undefined) {
+		return wholeService;
+	}
+	const printed = keys.map((key) => `${key}=${labels[key]}`).join(",");
+	const hash = hashed ? "~hash" : "";
+	const budget =
+		retryBudget === undefined
+			? ""
+			: `~budget=${retryBudget.percent}:${retryBudget.minConcurrency}`;
+	return {
+		name: `${printed}${hash}${budget}`,
+		labels: Object.fromEntries(keys.map((key) => [key, labels[key] ?? ""])),
+		hashed,
+		...(retryBudget !== undefined && { retryBudget }),
+	};
+}
