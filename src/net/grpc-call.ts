@@ -6,9 +6,9 @@ import {
 } from "node:http2";
 import { GrpcError, grpcStatus } from "../lib/grpc-error.ts";
 import type { StreamHandler } from "../lib/handler.ts";
+import type { Logger } from "../observability/logger.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import type { NetLog } from "./net-log.ts";
 import { readMessages } from "./read-messages.ts";
 import { endStream, writeMessage } from "./write-message.ts";
 
@@ -26,7 +26,7 @@ export interface GrpcCall {
 	readonly limits: GrpcLimits;
 	/** Budget of the connection for large unfinished messages. */
 	readonly budget: ByteBudget;
-	readonly log: NetLog;
+	readonly log: Logger;
 	/** Aborted when the server stops: the handler is asked to end, and the client is told to come again. */
 	readonly stopping: AbortSignal;
 }

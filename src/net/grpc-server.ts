@@ -8,12 +8,12 @@ import {
 } from "node:http2";
 import { createServer, type Socket } from "node:net";
 import { grpcStatus } from "../lib/grpc-error.ts";
+import type { Logger } from "../observability/logger.ts";
 import { type Address, printAddress } from "./address.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { type GrpcMethod, refuseCall, serveCall } from "./grpc-call.ts";
 import { defaultGrpcLimits, type GrpcLimits } from "./grpc-limits.ts";
 import { listen } from "./listen.ts";
-import type { NetLog } from "./net-log.ts";
 import { guardSession } from "./session-guard.ts";
 
 /** What a gRPC server serves, and where. */
@@ -23,7 +23,7 @@ export interface GrpcServerOptions {
 	readonly methods: ReadonlyMap<string, GrpcMethod>;
 	/** Instead of the defaults. */
 	readonly limits?: Partial<GrpcLimits>;
-	readonly log: NetLog;
+	readonly log: Logger;
 }
 
 /** A gRPC server that listens; disposing of it stops it gracefully. */

@@ -4,11 +4,11 @@ import {
 	type ServerResponse,
 } from "node:http";
 import type { HttpHandler, HttpResponse } from "../lib/handler.ts";
+import type { Logger } from "../observability/logger.ts";
 import type { Address } from "./address.ts";
 import { readRequest, writeResponse } from "./http-exchange.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { listen } from "./listen.ts";
-import type { NetLog } from "./net-log.ts";
 
 /** What an HTTP server serves, and where. */
 export interface HttpServerOptions {
@@ -16,7 +16,7 @@ export interface HttpServerOptions {
 	readonly handler: HttpHandler;
 	/** Instead of the defaults. */
 	readonly limits?: Partial<HttpLimits>;
-	readonly log: NetLog;
+	readonly log: Logger;
 }
 
 /** An HTTP server that listens; disposing of it stops it gracefully. */

@@ -1,0 +1,317 @@
+import { isIP } from "node:net";
+import type { Locality } from "../mesh/endpoint.ts";
+import type { JsonObject } from "./json.ts";
+import { printNodeId } from "./node-id.ts";
+import type { ProxyAddresses } from "./proxy.ts";
+import type { SocketAddress } from "./socket-address.ts";
+
+/** What the bootstrap of one Envoy is made from. */
+export interface BootstrapInput {
+	/** `namespace/name` of the workload, or of the gateway. */
+	readonly workload: string;
+	readonly kind: "sidecar" | "gateway";
+	/** Tells proxies of one workload apart; empty when there is one. */
+	readonly suffix?: string;
+	readonly attachment: "captured" | "explicit";
+	readonly addresses: ProxyAddresses;
+	readonly locality?: Locality;
+	/** The control plane. */
+	readonly server: SocketAddress;
+	/** Loopback port of Envoy's admin interface. With 0 the system chooses; Envoy writes it to the file of its `--admin-address-path`. */
+	readonly adminPort: number;
+	/** Absolute path of the file that holds the token and nothing else, without a line end. */
+	readonly tokenFile: string;
+	/** Absolute path at which the `tokenSds` of the result will stand. */
+	readonly tokenSdsFile: string;
+	/** Ceiling of connections from clients, for the whole process; 50,000 by default. */
+	readonly maxConnections?: number;
+	/** Heap at which Envoy begins to shed load; no such guard by default, since only the installer knows the memory limit. */
+	readonly maxHeapBytes?: number;
+}
+
+/** The files of one Envoy besides its token. */
+export interface EnvoyFiles {
+	/** For `envoy -c`. Holds no secret. */
+	readonly bootstrap: JsonObject;
+	/** Tells Envoy where the token is; to be written to `tokenSdsFile`. */
+	readonly tokenSds: JsonObject;
+}
+
+/** What the bootstrap of one proxyless gRPC client is made from. */
+export interface GrpcBootstrapInput {
+	readonly workload: string;
+	readonly suffix?: string;
+	readonly locality?: Locality;
+	readonly server: SocketAddress;
+	/** Stands in the result, which therefore is a secret: these clients cannot send headers. */
+	readonly token: string;
+}
+
+/**
+ * Regexes up to this compiled size are accepted. Envoy's own default of 100
+ * refuses patterns that people write; validation accepts half of this.
+ */
+const maxRegexProgramSize = 8_192;
+
+const tokenSecret = "lateen_proxy_token";
+const xdsCluster = "lateen";
+const types = "type.googleapis.com";
+
+/**
+ * The files with which a real Envoy connects to the control plane.
+ *
+ * The token is not part of them: Envoy reads it from its own file, notices when
+ * that file is replaced by a rename, and sends it with every new stream.
+ */
+export function generateBootstrap(input: BootstrapInput): EnvoyFiles {
+	const ads = {
+		ads: {},
+		// Without this Envoy would start to serve half-empty after 15 seconds.
+		initial_fetch_timeout: "0s",
+		resource_api_version: "V3",
+	};
+	return {
+		bootstrap: {
+			node: {
+				...generateNode(input.kind, input),
+				metadata: {
+					lateen: {
+						kind: input.kind,
+						attachment: input.attachment,
+						...printAddresses(input.addresses),
+					},
+				},
+			},
+			admin: {
+				address: {
+					socket_address: {
+						address: "127.0.0.1",
+						port_value: input.adminPort,
+					},
+				},
+			},
+			dynamic_resources: {
+				ads_config: {
+					api_type: "DELTA_GRPC",
+					transport_api_version: "V3",
+					set_node_on_first_message_only: true,
+					grpc_services: [{ envoy_grpc: { cluster_name: xdsCluster } }],
+				},
+				cds_config: ads,
+				lds_config: ads,
+			},
+			static_resources: { clusters: [generateXdsCluster(input)] },
+			// A sidecar knows thousands of clusters and calls a few: their traffic counters are made when first used.
+			deferred_stat_options: { enable_deferred_creation_stats: true },
+			overload_manager: generateOverloadManager(input),
+			layered_runtime: {
+				layers: [
+					{
+						name: "static",
+						static_layer: {
+							"re2.max_program_size.error_level": maxRegexProgramSize,
+							"re2.max_program_size.warn_level": maxRegexProgramSize,
+						},
+					},
+					// Lets an operator change runtime keys through the admin interface.
+					{ name: "admin", admin_layer: {} },
+				],
+			},
+		},
+		tokenSds: {
+			resources: [
+				{
+					"@type": `${types}/envoy.extensions.transport_sockets.tls.v3.Secret`,
+					name: tokenSecret,
+					generic_secret: {
+						secret: {
+							filename: input.tokenFile,
+							watched_directory: { path: directoryOf(input.tokenFile) },
+						},
+					},
+				},
+			],
+		},
+	};
+}
+
+/** The file for `GRPC_XDS_BOOTSTRAP` of a gRPC client without a proxy. It holds the token: keep it from others (mode 0600). */
+export function generateGrpcBootstrap(input: GrpcBootstrapInput): JsonObject {
+	const { server } = input;
+	return {
+		xds_servers: [
+			{
+				server_uri:
+					"path" in server
+						? `unix:${server.path}`
+						: isIP(server.host) === 6
+							? `[${server.host}]:${server.port}`
+							: `${server.host}:${server.port}`,
+				channel_creds: [{ type: "insecure" }],
+				server_features: ["xds_v3"],
+			},
+		],
+		node: {
+			...generateNode("grpc", input),
+			metadata: { lateen: { kind: "grpc", token: input.token } },
+		},
+	};
+}
+
+function generateNode(
+	kind: "sidecar" | "gateway" | "grpc",
+	input: {
+		readonly workload: string;
+		readonly suffix?: string;
+		readonly locality?: Locality;
+	},
+): JsonObject {
+	const { workload, suffix = "", locality } = input;
+	const [namespace, name] = workload.split("/");
+	return {
+		id: printNodeId({ kind, workload, suffix }),
+		// The name of the service in traces.
+		cluster: `${name}.${namespace}`,
+		...(locality === undefined
+			? {}
+			: { locality: { region: locality.region, zone: locality.zone } }),
+	};
+}
+
+function printAddresses(addresses: ProxyAddresses): JsonObject {
+	const { outbound, inbound, tcp, gateway } = addresses;
+	return {
+		...(outbound === undefined ? {} : { outbound }),
+		...(inbound.length === 0
+			? {}
+			: { inbound: inbound.map((entry) => ({ ...entry })) }),
+		...(tcp.length === 0 ? {} : { tcp: tcp.map((entry) => ({ ...entry })) }),
+		...(gateway.length === 0
+			? {}
+			: { gateway: gateway.map((entry) => ({ ...entry })) }),
+	};
+}
+
+function generateXdsCluster(input: BootstrapInput): JsonObject {
+	const { server } = input;
+	const isName = "host" in server && isIP(server.host) === 0;
+	return {
+		name: xdsCluster,
+		...(isName
+			? // A name may stand for an IPv6 and an IPv4 address of which one listens: both are tried.
+				{ type: "STRICT_DNS", dns_lookup_family: "ALL" }
+			: { type: "STATIC" }),
+		connect_timeout: "5s",
+		load_assignment: {
+			cluster_name: xdsCluster,
+			endpoints: [
+				{
+					lb_endpoints: [
+						{
+							endpoint: {
+								address:
+									"path" in server
+										? { pipe: { path: server.path } }
+										: {
+												socket_address: {
+													address: server.host,
+													port_value: server.port,
+												},
+											},
+							},
+						},
+					],
+				},
+			],
+		},
+		upstream_connection_options: { tcp_keepalive: { keepalive_time: 300 } },
+		typed_extension_protocol_options: {
+			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+				"@type": `${types}/envoy.extensions.upstreams.http.v3.HttpProtocolOptions`,
+				explicit_http_config: {
+					http2_protocol_options: {
+						// Finds a control plane that vanished without a word.
+						connection_keepalive: { interval: "30s", timeout: "5s" },
+					},
+				},
+				http_filters: [
+					generateTokenFilter(input),
+					{
+						name: "envoy.filters.http.upstream_codec",
+						typed_config: {
+							"@type": `${types}/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec`,
+						},
+					},
+				],
+			},
+		},
+	};
+}
+
+function generateTokenFilter(input: BootstrapInput): JsonObject {
+	return {
+		name: "envoy.filters.http.credential_injector",
+		typed_config: {
+			"@type": `${types}/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector`,
+			overwrite: true,
+			credential: {
+				name: "envoy.http.injected_credentials.generic",
+				typed_config: {
+					"@type": `${types}/envoy.extensions.http.injected_credentials.generic.v3.Generic`,
+					credential: {
+						name: tokenSecret,
+						sds_config: {
+							path_config_source: {
+								path: input.tokenSdsFile,
+								watched_directory: { path: directoryOf(input.tokenSdsFile) },
+							},
+							resource_api_version: "V3",
+						},
+					},
+					header: "authorization",
+					header_value_prefix: "Bearer ",
+				},
+			},
+		},
+	};
+}
+
+function generateOverloadManager(input: BootstrapInput): JsonObject {
+	const { maxConnections = 50_000, maxHeapBytes } = input;
+	const monitors: JsonObject[] = [
+		{
+			name: "envoy.resource_monitors.global_downstream_max_connections",
+			typed_config: {
+				"@type": `${types}/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`,
+				max_active_downstream_connections: maxConnections,
+			},
+		},
+	];
+	if (maxHeapBytes === undefined) return { resource_monitors: monitors };
+	const heap = "envoy.resource_monitors.fixed_heap";
+	monitors.push({
+		name: heap,
+		typed_config: {
+			"@type": `${types}/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig`,
+			max_heap_size_bytes: maxHeapBytes,
+		},
+	});
+	return {
+		refresh_interval: "1s",
+		resource_monitors: monitors,
+		actions: [
+			{
+				name: "envoy.overload_actions.shrink_heap",
+				triggers: [{ name: heap, threshold: { value: 0.9 } }],
+			},
+			{
+				name: "envoy.overload_actions.stop_accepting_requests",
+				triggers: [{ name: heap, threshold: { value: 0.97 } }],
+			},
+		],
+	};
+}
+
+function directoryOf(path: string): string {
+	return path.slice(0, Math.max(path.lastIndexOf("/"), 1));
+}
