@@ -1,0 +1,639 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import {
+	type MemoryChange,
+	MemoryResources,
+	resource,
+} from "../../../test/testkit/memory-resources.ts";
+import { DeltaDiscoveryResponseSchema } from "../../gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
+import type { ResourceType } from "../resource-type.ts";
+import { type DeltaRequest, DeltaStream } from "./delta.ts";
+import type { RequestOutcome } from "./stream-state.ts";
+
+/** A response in short: `name@version`, and `-name` for what was removed. */
+interface Sent {
+	readonly type: ResourceType;
+	readonly nonce: string;
+	readonly body: readonly string[];
+}
+
+/** A delta stream with hand-made resources and time. */
+class Conversation {
+	readonly resources = new MemoryResources();
+	nowMs = 0;
+	readonly state: DeltaStream;
+
+	constructor(maxNames = 1000) {
+		this.state = new DeltaStream(this.resources, { maxNames }, 0);
+		this.resources.subscribe((changed) => this.state.changed(changed));
+	}
+
+	/** Puts `name@version` and removes `-name`, in one change. */
+	change(type: ResourceType, ...names: readonly string[]): this {
+		return this.changeAll({ [type]: names });
+	}
+
+	changeAll(all: { readonly [T in ResourceType]?: readonly string[] }): this {
+		const changes: MemoryChange[] = [];
+		for (const [key, names] of Object.entries(all)) {
+			const type = key as ResourceType;
+			for (const name of names) {
+				const [put = "", version] = name.split("@");
+				changes.push(
+					name.startsWith("-")
+						? { type, remove: name.slice(1) }
+						: { type, put: resource(put, version) },
+				);
+			}
+		}
+		this.resources.change(changes);
+		return this;
+	}
+
+	ask(type: ResourceType, request: Partial<DeltaRequest> = {}): RequestOutcome {
+		return this.state.request(
+			{
+				type,
+				subscribe: [],
+				unsubscribe: [],
+				initialVersions: new Map(),
+				nonce: "",
+				error: undefined,
+				...request,
+			},
+			this.nowMs,
+		);
+	}
+
+	/** Everything that can be sent now. */
+	sent(): readonly Sent[] {
+		const all: Sent[] = [];
+		for (;;) {
+			const outgoing = this.state.next(this.nowMs);
+			if (outgoing === undefined) return all;
+			const message = fromBinary(
+				DeltaDiscoveryResponseSchema,
+				Buffer.concat(outgoing.parts),
+			);
+			expect(message.nonce).to.equal(outgoing.nonce);
+			all.push({
+				type: outgoing.type,
+				nonce: outgoing.nonce,
+				body: [
+					...message.resources.map(({ name, version }) => `${name}@${version}`),
+					...message.removedResources.map((name) => `-${name}`),
+				],
+			});
+		}
+	}
+
+	/** What can be sent now, without nonces, as `type: body`. */
+	said(): readonly string[] {
+		return this.sent().map(({ type, body }) => `${type}: ${body.join(" ")}`);
+	}
+
+	/** Sends and acknowledges until nothing is left to send; what was sent, as `type: body`. */
+	settle(): readonly string[] {
+		const said: string[] = [];
+		for (;;) {
+			const sent = this.sent();
+			if (sent.length === 0) return said;
+			for (const { type, nonce, body } of sent) {
+				said.push(`${type}: ${body.join(" ")}`);
+				this.ask(type, { nonce });
+			}
+		}
+	}
+}
+
+function only(sent: readonly Sent[]): Sent {
+	expect(sent).to.have.length(1);
+	const [one] = sent;
+	if (one === undefined) throw new Error("Nothing was sent.");
+	return one;
+}
+
+/** A proxy that asks for everything in Envoy's order and has acknowledged it. */
+function settled(
+	all: { readonly [T in ResourceType]?: readonly string[] },
+): Conversation {
+	const talk = new Conversation();
+	talk.changeAll(all);
+	talk.ask("cluster");
+	talk.settle();
+	const endpoints = [...talk.resources.names("endpoint")];
+	talk.ask("endpoint", { subscribe: endpoints });
+	talk.settle();
+	talk.ask("listener");
+	talk.settle();
+	talk.ask("route", { subscribe: [...talk.resources.names("route")] });
+	talk.settle();
+	talk.ask("virtualHost");
+	talk.settle();
+	// Route tables were just built: the pause after that is over.
+	talk.nowMs += 1000;
+	return talk;
+}
+
+describe("DeltaStream", () => {
+	describe("subscriptions", () => {
+		it("answers a wildcard request with everything, and an acknowledgement with nothing", () => {
+			const talk = new Conversation().change("cluster", "x", "y");
+			talk.ask("cluster");
+			const { nonce, body } = only(talk.sent());
+			expect(body).to.deep.equal(["x@1", "y@1"]);
+			talk.ask("cluster", { nonce });
+			expect(talk.said()).to.deep.equal([]);
+		});
+
+		it("answers the first request for clusters and listeners even when there is none", () => {
+			const talk = new Conversation();
+			talk.ask("cluster");
+			talk.ask("listener");
+			expect(talk.said()).to.deep.equal(["cluster: ", "listener: "]);
+		});
+
+		it("sends a named resource that exists, and names the missing one as removed until it appears", () => {
+			const talk = new Conversation().change("endpoint", "a");
+			talk.ask("endpoint", { subscribe: ["a", "b"] });
+			expect(talk.settle()).to.deep.equal(["endpoint: a@1 -b"]);
+			talk.change("endpoint", "b");
+			expect(talk.settle()).to.deep.equal(["endpoint: b@1"]);
+		});
+
+		it("sends nothing that was not asked for", () => {
+			const talk = new Conversation().change("endpoint", "a", "b");
+			talk.ask("endpoint", { subscribe: ["a"] });
+			talk.settle();
+			talk.change("endpoint", "b@2").change("route", "r");
+			expect(talk.said()).to.deep.equal([]);
+		});
+
+		it("sends a resource again when it is asked for again", () => {
+			const talk = new Conversation().change("endpoint", "a");
+			talk.ask("endpoint", { subscribe: ["a"] });
+			talk.settle();
+			talk.ask("endpoint", { subscribe: ["a"] });
+			expect(talk.settle()).to.deep.equal(["endpoint: a@1"]);
+		});
+
+		it("stays silent after an unsubscription and sends again after the next subscription", () => {
+			const talk = new Conversation().change("endpoint", "a");
+			talk.ask("endpoint", { subscribe: ["a"] });
+			talk.settle();
+			talk.ask("endpoint", { unsubscribe: ["a", "never"] });
+			talk.change("endpoint", "a@2");
+			expect(talk.settle()).to.deep.equal([]);
+			talk.ask("endpoint", { subscribe: ["a"] });
+			expect(talk.settle()).to.deep.equal(["endpoint: a@2"]);
+		});
+
+		it("honours a subscription that comes with a stale nonce", () => {
+			const talk = new Conversation().change("endpoint", "a");
+			talk.ask("endpoint", { subscribe: [], nonce: "stale" });
+			talk.ask("endpoint", { subscribe: ["a"], nonce: "stale" });
+			expect(talk.settle()).to.deep.equal(["endpoint: a@1"]);
+		});
+
+		it("tells what becomes of a name that is unsubscribed and still covered by the wildcard", () => {
+			const talk = new Conversation().change("cluster", "x", "y");
+			talk.ask("cluster", { subscribe: ["*", "x"] });
+			talk.settle();
+			talk.ask("cluster", { unsubscribe: ["x"] });
+			expect(talk.settle()).to.deep.equal(["cluster: x@1"]);
+		});
+
+		it("keeps only names when the wildcard is unsubscribed", () => {
+			const talk = new Conversation().change("cluster", "x", "y");
+			talk.ask("cluster", { subscribe: ["*", "x"] });
+			talk.settle();
+			talk.ask("cluster", { unsubscribe: ["*"] });
+			talk.change("cluster", "x@2", "y@2");
+			expect(talk.settle()).to.deep.equal(["cluster: x@2"]);
+		});
+
+		it("takes an empty first request for endpoints as asking for nothing", () => {
+			const talk = new Conversation().change("endpoint", "a");
+			talk.ask("endpoint");
+			expect(talk.said()).to.deep.equal([]);
+		});
+
+		it("refuses more names than a subscription may hold, counting each once", () => {
+			const talk = new Conversation(2);
+			const ok = talk.ask("endpoint", { subscribe: ["a", "b", "a"] });
+			expect(ok.op).to.equal("taken");
+			expect(talk.ask("endpoint", { subscribe: ["a", "b"] }).op).to.equal(
+				"taken",
+			);
+			const refused = talk.ask("endpoint", { subscribe: ["c"] });
+			expect(refused).to.deep.equal({
+				op: "refused",
+				reason: "A subscription may hold 2 names; this one asks for 3.",
+			});
+		});
+	});
+
+	describe("changes", () => {
+		it("sends only what changed", () => {
+			const talk = new Conversation().change("cluster", "x", "y");
+			talk.ask("cluster");
+			talk.settle();
+			talk.change("cluster", "x@2");
+			expect(talk.settle()).to.deep.equal(["cluster: x@2"]);
+		});
+
+		it("sends nothing when a resource changed back before it could be sent", () => {
+			const talk = new Conversation().change("cluster", "x");
+			talk.ask("cluster");
+			talk.settle();
+			talk.change("cluster", "x@2").change("cluster", "x@1");
+			expect(talk.said()).to.deep.equal([]);
+		});
+
+		it("has one response of a type under way and sends the newest state after its answer", () => {
+			const talk = new Conversation().change("endpoint", "a", "b");
+			talk.ask("endpoint", { subscribe: ["a", "b"] });
+			const { nonce } = only(talk.sent());
+			talk.change("endpoint", "a@2").change("endpoint", "a@3");
+			expect(talk.said()).to.deep.equal([]);
+			talk.ask("endpoint", { nonce });
+			expect(talk.settle()).to.deep.equal(["endpoint: a@3"]);
+		});
+
+		it("ignores an answer with an unknown nonce", () => {
+			const talk = new Conversation().change("endpoint", "a");
+			talk.ask("endpoint", { subscribe: ["a"] });
+			talk.sent();
+			talk.change("endpoint", "a@2");
+			talk.ask("endpoint", { nonce: "zz" });
+			expect(talk.said()).to.deep.equal([]);
+		});
+
+		it("keeps the nonces of two types apart", () => {
+			const talk = new Conversation().changeAll({
+				endpoint: ["a"],
+				route: ["r"],
+			});
+			talk.ask("endpoint", { subscribe: ["a"] });
+			talk.ask("route", { subscribe: ["r"] });
+			const [endpoint, route] = talk.sent();
+			talk.changeAll({ endpoint: ["a@2"], route: ["r@2"] });
+			talk.ask("route", { nonce: endpoint?.nonce ?? "" });
+			expect(talk.said()).to.deep.equal([]);
+			talk.ask("endpoint", { nonce: endpoint?.nonce ?? "" });
+			expect(talk.said()).to.deep.equal(["endpoint: a@2"]);
+			talk.ask("route", { nonce: route?.nonce ?? "" });
+			expect(talk.said()).to.deep.equal(["route: r@2"]);
+		});
+	});
+
+	describe("resumption", () => {
+		it("sends again only what differs from what the proxy kept", () => {
+			const talk = new Conversation().change("endpoint", "a", "b@2", "c");
+			const outcome = talk.ask("endpoint", {
+				subscribe: ["a", "b", "c"],
+				initialVersions: new Map([
+					["a", "1"],
+					["b", "1"],
+				]),
+			});
+			expect(talk.settle()).to.deep.equal(["endpoint: b@2 c@1"]);
+			expect(
+				outcome.op === "taken" &&
+					outcome.resumed?.resources.map(({ name }) => name),
+			).to.deep.equal(["a"]);
+		});
+
+		it("answers a resumed wildcard with an empty response when nothing differs", () => {
+			const talk = new Conversation().change("cluster", "x");
+			talk.ask("cluster", { initialVersions: new Map([["x", "1"]]) });
+			expect(talk.settle()).to.deep.equal(["cluster: "]);
+			talk.change("cluster", "z");
+			expect(talk.settle()).to.deep.equal(["cluster: z@1"]);
+		});
+
+		it("removes a kept cluster that is gone after the proxy has resumed what may point there", () => {
+			const talk = new Conversation().changeAll({
+				cluster: ["x"],
+				virtualHost: ["r/a@2"],
+				route: ["r"],
+				listener: ["l"],
+			});
+			talk.ask("cluster", {
+				initialVersions: new Map([
+					["x", "1"],
+					["gone", "1"],
+				]),
+			});
+			expect(talk.settle()).to.deep.equal(["cluster: "]);
+			talk.ask("listener", { initialVersions: new Map([["l", "1"]]) });
+			talk.ask("route", {
+				subscribe: ["r"],
+				initialVersions: new Map([["r", "1"]]),
+			});
+			expect(talk.settle()).to.deep.equal(["listener: "]);
+			talk.ask("virtualHost", { initialVersions: new Map([["r/a", "1"]]) });
+			expect(talk.settle()).to.deep.equal([
+				"virtualHost: r/a@2",
+				"cluster: -gone",
+			]);
+		});
+
+		it("removes a kept cluster in the end when the proxy never asks for routes", () => {
+			const talk = new Conversation();
+			talk.ask("cluster", { initialVersions: new Map([["gone", "1"]]) });
+			expect(talk.settle()).to.deep.equal(["cluster: "]);
+			const { wakeAtMs } = talk.state;
+			expect(wakeAtMs).to.be.greaterThan(0);
+			talk.nowMs = wakeAtMs ?? 0;
+			expect(talk.settle()).to.deep.equal(["cluster: -gone"]);
+		});
+	});
+
+	describe("rejections", () => {
+		it("records what was rejected and does not send it again until it changes", () => {
+			const talk = new Conversation().change("listener", "l", "m");
+			talk.ask("listener");
+			talk.settle();
+			talk.change("listener", "l@2");
+			const { nonce } = only(talk.sent());
+			const outcome = talk.ask("listener", { nonce, error: "bad port" });
+			expect(outcome.op === "taken" && outcome.rejected).to.deep.equal({
+				type: "listener",
+				resources: [resource("l", "2")],
+				removed: [],
+				message: "bad port",
+			});
+			expect([...talk.state.sentResources("listener")]).to.deep.include({
+				name: "l",
+				sent: "2",
+				acknowledged: "1",
+				rejected: true,
+			});
+			expect(talk.said()).to.deep.equal([]);
+			talk.change("listener", "m@2");
+			expect(talk.settle()).to.deep.equal(["listener: m@2"]);
+			talk.change("listener", "l@3");
+			expect(talk.settle()).to.deep.equal(["listener: l@3"]);
+			expect([...talk.state.sentResources("listener")]).to.deep.include({
+				name: "l",
+				sent: "3",
+				acknowledged: "3",
+				rejected: false,
+			});
+		});
+
+		it("sends the old version again when the rejected change is taken back, for part of it may have been applied", () => {
+			const talk = new Conversation().change("endpoint", "a");
+			talk.ask("endpoint", { subscribe: ["a"] });
+			talk.settle();
+			talk.change("endpoint", "a@2");
+			talk.ask("endpoint", { nonce: only(talk.sent()).nonce, error: "no" });
+			talk.change("endpoint", "a@1");
+			expect(talk.settle()).to.deep.equal(["endpoint: a@1"]);
+		});
+
+		it("removes what was rejected and is gone", () => {
+			const talk = settled({ cluster: ["x"] });
+			talk.change("cluster", "bad");
+			talk.ask("cluster", { nonce: only(talk.sent()).nonce, error: "no" });
+			talk.change("cluster", "-bad");
+			expect(talk.settle()).to.deep.equal(["cluster: -bad"]);
+		});
+	});
+
+	describe("order", () => {
+		it("sends clusters, endpoints, listeners, routes and virtual hosts in one burst", () => {
+			const talk = settled({
+				cluster: ["x"],
+				endpoint: ["x"],
+				listener: ["l"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({
+				virtualHost: ["r/a@2"],
+				route: ["r@2"],
+				listener: ["l@2"],
+				endpoint: ["x@2"],
+				cluster: ["x@2"],
+			});
+			expect(talk.said()).to.deep.equal([
+				"cluster: x@2",
+				"endpoint: x@2",
+				"listener: l@2",
+				"route: r@2",
+				"virtualHost: r/a@2",
+			]);
+		});
+
+		it("pushes the unchanged endpoints of a cluster after each update of it", () => {
+			const talk = settled({ cluster: ["x", "y"], endpoint: ["x", "y"] });
+			talk.change("cluster", "x@2");
+			expect(talk.settle()).to.deep.equal(["cluster: x@2", "endpoint: x@1"]);
+		});
+
+		it("pushes the endpoints of a new cluster before they are asked for, and virtual hosts after them", () => {
+			const talk = settled({
+				cluster: ["x"],
+				endpoint: ["x"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({
+				cluster: ["new"],
+				endpoint: ["new"],
+				virtualHost: ["r/a@2"],
+			});
+			expect(talk.said()).to.deep.equal([
+				"cluster: new@1",
+				"endpoint: new@1",
+				"virtualHost: r/a@2",
+			]);
+		});
+
+		it("does not send a virtual host while a new cluster waits to be sent", () => {
+			const talk = settled({
+				cluster: ["x"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.change("cluster", "x@2");
+			const { nonce } = only(talk.sent());
+			talk.changeAll({ cluster: ["new"], virtualHost: ["r/a@2"] });
+			expect(talk.said()).to.deep.equal([]);
+			talk.ask("cluster", { nonce });
+			expect(talk.said()).to.deep.equal([
+				"cluster: new@1",
+				"virtualHost: r/a@2",
+			]);
+		});
+
+		it("sends a virtual host while an update of a known cluster waits", () => {
+			const talk = settled({
+				cluster: ["x"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.change("cluster", "x@2");
+			talk.sent();
+			talk.changeAll({ cluster: ["x@3"], virtualHost: ["r/a@2"] });
+			expect(talk.said()).to.deep.equal(["virtualHost: r/a@2"]);
+		});
+
+		it("pushes the endpoints of a cluster that changed while the proxy was away, although it kept them", () => {
+			const talk = new Conversation().changeAll({
+				cluster: ["x@2"],
+				endpoint: ["x"],
+			});
+			talk.ask("cluster", { initialVersions: new Map([["x", "1"]]) });
+			talk.ask("endpoint", {
+				subscribe: ["x"],
+				initialVersions: new Map([["x", "1"]]),
+			});
+			expect(talk.said()).to.deep.equal(["cluster: x@2", "endpoint: x@1"]);
+		});
+
+		it("removes a cluster only after the virtual hosts that pointed there are acknowledged", () => {
+			const talk = settled({
+				cluster: ["x", "y"],
+				listener: ["l"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({ cluster: ["-y"], virtualHost: ["r/a@2"] });
+			const { nonce, body } = only(talk.sent());
+			expect(body).to.deep.equal(["r/a@2"]);
+			talk.ask("virtualHost", { nonce });
+			expect(talk.settle()).to.deep.equal(["cluster: -y"]);
+		});
+
+		it("does not hold a removal back for changes that came after it", () => {
+			const talk = settled({
+				cluster: ["x", "y"],
+				listener: ["l"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({ cluster: ["-y"], virtualHost: ["r/a@2"] });
+			const { nonce } = only(talk.sent());
+			talk.change("virtualHost", "r/a@3");
+			talk.ask("virtualHost", { nonce });
+			expect(talk.said()).to.include("cluster: -y");
+		});
+
+		it("keeps a cluster as long as a rejected virtual host may still point there", () => {
+			const talk = settled({
+				cluster: ["x", "y"],
+				listener: ["l"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({ cluster: ["-y"], virtualHost: ["r/a@2"] });
+			talk.ask("virtualHost", { nonce: only(talk.sent()).nonce, error: "no" });
+			expect(talk.settle()).to.deep.equal([]);
+			talk.nowMs += 1000;
+			talk.change("virtualHost", "r/a@3");
+			expect(talk.settle()).to.deep.equal([
+				"virtualHost: r/a@3",
+				"cluster: -y",
+			]);
+		});
+
+		it("keeps a cluster that came back before it was removed", () => {
+			const talk = settled({
+				cluster: ["x"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({ cluster: ["-x"], virtualHost: ["r/a@2"] });
+			const { nonce } = only(talk.sent());
+			talk.change("cluster", "x");
+			talk.ask("virtualHost", { nonce });
+			expect(talk.settle()).to.deep.equal([]);
+		});
+	});
+
+	describe("virtual hosts", () => {
+		it("never answers the first request for them with an empty response", () => {
+			const talk = new Conversation().changeAll({ route: ["r"] });
+			talk.ask("route", { subscribe: ["r"] });
+			talk.settle();
+			talk.ask("virtualHost");
+			expect(talk.settle()).to.deep.equal(["virtualHost: -r/none"]);
+		});
+
+		it("sends those of route configurations that were sent and no others", () => {
+			const talk = new Conversation().changeAll({
+				route: ["r", "s"],
+				virtualHost: ["r/a", "s/a", "t/a"],
+			});
+			talk.ask("route", { subscribe: ["r"] });
+			talk.settle();
+			talk.ask("virtualHost");
+			expect(talk.settle()).to.deep.equal(["virtualHost: r/a@1"]);
+			talk.change("virtualHost", "s/a@2");
+			expect(talk.settle()).to.deep.equal([]);
+		});
+
+		it("follow a new route configuration although nobody asks for them again", () => {
+			const talk = settled({
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({
+				route: ["s", "empty"],
+				virtualHost: ["s/a", "s/b"],
+			});
+			talk.ask("route", { subscribe: ["s", "empty"] });
+			expect(talk.said()).to.deep.equal([
+				"route: s@1 empty@1",
+				"virtualHost: s/a@1 s/b@1 -empty/none",
+			]);
+		});
+
+		it("are sent again with a route configuration that was dropped and is wanted again", () => {
+			const talk = settled({
+				route: ["r", "s"],
+				virtualHost: ["r/a", "s/a"],
+			});
+			talk.ask("route", { unsubscribe: ["s"] });
+			talk.change("virtualHost", "s/a@2");
+			expect(talk.settle()).to.deep.equal([]);
+			talk.ask("route", { subscribe: ["s"] });
+			expect(talk.settle()).to.deep.equal(["route: s@1", "virtualHost: s/a@2"]);
+		});
+
+		it("are not sent again when their route configuration changes", () => {
+			const talk = settled({ route: ["r"], virtualHost: ["r/a"] });
+			talk.change("route", "r@2");
+			expect(talk.settle()).to.deep.equal(["route: r@2"]);
+		});
+
+		it("move between names in one response", () => {
+			const talk = settled({ route: ["r"], virtualHost: ["r/a"] });
+			talk.change("virtualHost", "-r/a", "r/b");
+			expect(talk.settle()).to.deep.equal(["virtualHost: r/b@1 -r/a"]);
+		});
+
+		it("wait ten times as long as the proxy needed for the last ones, but the first change does not", () => {
+			const talk = settled({ route: ["r"], virtualHost: ["r/a"] });
+			const change = (version: number, workMs: number) => {
+				talk.change("virtualHost", `r/a@${version}`);
+				const { nonce } = only(talk.sent());
+				talk.nowMs += workMs;
+				talk.ask("virtualHost", { nonce });
+			};
+			// The cost is the smallest of five, and the first ones took no time at all.
+			for (const version of [2, 3, 4, 5, 6]) {
+				change(version, 20);
+				talk.nowMs += 180;
+			}
+			talk.change("virtualHost", "r/a@7");
+			expect(talk.said()).to.deep.equal(["virtualHost: r/a@7"]);
+			talk.nowMs += 20;
+			const last = [...talk.state.sentResources("virtualHost")];
+			expect(last.map(({ acknowledged }) => acknowledged)).to.deep.equal(["6"]);
+		});
+	});
+});

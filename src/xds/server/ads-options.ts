@@ -1,0 +1,47 @@
+import type { Clock } from "../../lib/clock.ts";
+import type { Peer } from "../../lib/handler.ts";
+import type { Logger } from "../../observability/logger.ts";
+import type { ProxyDirectory } from "../proxy-directory.ts";
+import type { ResourceType } from "../resource-type.ts";
+import type { ConnectedProxies } from "./connected-proxies.ts";
+import type { Authentication, NodeClaims } from "./node-claims.ts";
+
+/** What one proxy may ask for. */
+export interface AdsLimits {
+	/**
+	 * Names of one subscription. A sidecar of 5,000 services with three subsets
+	 * each names the endpoints of 20,000 clusters.
+	 */
+	readonly maxNames: number;
+	/** Open streams of one proxy: more than a restart or a few processes with one identity need. */
+	readonly maxStreamsPerProxy: number;
+}
+
+/** Limits that suit sidecars and gateways of a large mesh. */
+export const defaultAdsLimits: AdsLimits = {
+	maxNames: 20_000,
+	maxStreamsPerProxy: 16,
+};
+
+/** Is told what goes over the wire, for figures about our own process. */
+export interface AdsFigures {
+	/** A response was handed over for writing. */
+	sent(type: ResourceType, resources: number, bytes: number): void;
+	acknowledged(type: ResourceType): void;
+	rejected(type: ResourceType): void;
+}
+
+/** What the aggregated discovery service needs. */
+export interface AdsOptions {
+	readonly directory: ProxyDirectory;
+	readonly authenticate: (
+		peer: Peer,
+		claims: NodeClaims,
+	) => Authentication | Promise<Authentication>;
+	readonly connected: ConnectedProxies;
+	readonly clock: Clock;
+	readonly log: Logger;
+	readonly figures?: AdsFigures;
+	/** Instead of the defaults. */
+	readonly limits?: Partial<AdsLimits>;
+}

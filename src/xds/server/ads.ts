@@ -1,0 +1,66 @@
+import type { StreamHandler } from "../../lib/handler.ts";
+import { DeltaStream } from "../protocol/delta.ts";
+import {
+	parseDeltaRequest,
+	parseSotwRequest,
+} from "../protocol/parse-request.ts";
+import { SotwStream } from "../protocol/sotw.ts";
+import {
+	type AdsLimits,
+	type AdsOptions,
+	defaultAdsLimits,
+} from "./ads-options.ts";
+import { serveStream } from "./stream.ts";
+
+/** A gRPC method as `net` serves it: encoded requests in, encoded responses out, each in parts. */
+export type AdsMethod = StreamHandler<Uint8Array, readonly Uint8Array[]>;
+
+const service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
+
+/**
+ * The two methods of the aggregated discovery service, by path.
+ *
+ * A stream ends with INVALID_ARGUMENT for what is no request, UNAUTHENTICATED or
+ * PERMISSION_DENIED for a proxy that does not prove who it is, and
+ * RESOURCE_EXHAUSTED for one that asks for too much.
+ */
+export function adsMethods(
+	options: AdsOptions,
+): ReadonlyMap<string, AdsMethod> {
+	const limits: AdsLimits = { ...defaultAdsLimits, ...options.limits };
+	/** Types that were asked for in vain; each is reported once. */
+	const unserved = new Set<string>();
+	const shared = { options, limits, unserved };
+	return new Map<string, AdsMethod>([
+		[
+			`${service}/DeltaAggregatedResources`,
+			(requests, peer, signal) =>
+				serveStream(
+					{
+						variant: "delta",
+						parse: parseDeltaRequest,
+						begin: (resources, nowMs) =>
+							new DeltaStream(resources, limits, nowMs),
+						take: (state, request, nowMs) => state.request(request, nowMs),
+					},
+					shared,
+					{ requests, peer, signal },
+				),
+		],
+		[
+			`${service}/StreamAggregatedResources`,
+			(requests, peer, signal) =>
+				serveStream(
+					{
+						variant: "sotw",
+						parse: parseSotwRequest,
+						begin: (resources, nowMs) =>
+							new SotwStream(resources, limits, nowMs),
+						take: (state, request, nowMs) => state.request(request, nowMs),
+					},
+					shared,
+					{ requests, peer, signal },
+				),
+		],
+	]);
+}
