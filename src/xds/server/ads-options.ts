@@ -1,10 +1,11 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Peer } from "../../lib/handler.ts";
 import type { Logger } from "../../observability/logger.ts";
+import type { NodeClaims } from "../parse-node.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { ResourceType } from "../resource-type.ts";
+import type { Authentication } from "./authenticate.ts";
 import type { ConnectedProxies } from "./connected-proxies.ts";
-import type { Authentication, NodeClaims } from "./node-claims.ts";
 
 /** What one proxy may ask for. */
 export interface AdsLimits {
@@ -34,10 +35,8 @@ export interface AdsFigures {
 /** What the aggregated discovery service needs. */
 export interface AdsOptions {
 	readonly directory: ProxyDirectory;
-	readonly authenticate: (
-		peer: Peer,
-		claims: NodeClaims,
-	) => Authentication | Promise<Authentication>;
+	/** Decides whether the peer is the proxy that it claims to be. */
+	readonly authenticate: (peer: Peer, claims: NodeClaims) => Authentication;
 	readonly connected: ConnectedProxies;
 	readonly clock: Clock;
 	readonly log: Logger;

@@ -2,8 +2,13 @@
 // come, beside the writing of responses, so that a proxy that does not read is
 // still understood; what it means stands in `protocol/`.
 
-import { GrpcError, grpcStatus } from "../../lib/grpc-error.ts";
+import {
+	GrpcError,
+	type GrpcStatusCode,
+	grpcStatus,
+} from "../../lib/grpc-error.ts";
 import type { Peer } from "../../lib/handler.ts";
+import { parseNode } from "../parse-node.ts";
 import { emptyResponse } from "../protocol/frames.ts";
 import type { ParsedRequest } from "../protocol/parse-request.ts";
 import type { RequestOutcome, StreamState } from "../protocol/stream-state.ts";
@@ -16,7 +21,6 @@ import type {
 	LastRejection,
 	TypeStatus,
 } from "./connected-proxies.ts";
-import type { NodeClaims } from "./node-claims.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** What differs between the two kinds of stream. */
@@ -59,7 +63,7 @@ export async function* serveStream<State extends StreamState, Request>(
 	const opening = await iterator.next();
 	if (opening.done === true) return;
 	const first = parsed(kind, opening.value);
-	const proxy = await authenticated(options, peer, first);
+	const proxy = authenticated(options, peer, first);
 	if (connected.streamsOf(proxy) >= limits.maxStreamsPerProxy) {
 		throw new GrpcError(
 			grpcStatus.resourceExhausted,
@@ -197,38 +201,37 @@ function parsed<Request>(
 	);
 }
 
-async function authenticated(
+/** The proxy at the other end; its `node` and token are not logged. */
+function authenticated(
 	options: AdsOptions,
 	peer: Peer,
 	first: ParsedRequest<unknown>,
-): Promise<Proxy> {
+): Proxy {
 	const { node } = first;
-	if (node === undefined || node.id === "") {
-		throw new GrpcError(
+	const refuse = (
+		status: Exclude<GrpcStatusCode, 0>,
+		reason: string,
+	): GrpcError => {
+		const { address } = peer;
+		options.log.warn("Refused a proxy", { address, reason });
+		return new GrpcError(status, reason);
+	};
+	if (node === undefined) {
+		throw refuse(
 			grpcStatus.invalidArgument,
-			"The first request of a stream must say who asks: node.id is missing.",
+			"The first request of a stream must say who asks: node is missing.",
 		);
 	}
-	const claims: NodeClaims = {
-		id: node.id,
-		cluster: node.cluster,
-		metadata: node.metadata ?? {},
-		userAgent: node.userAgentName,
-	};
-	const authentication = await options.authenticate(peer, claims);
-	if (authentication.op === "accepted") return authentication.proxy;
-	const { reason, message } = authentication;
-	options.log.warn("Refused a proxy", {
-		address: peer.address,
-		node: node.id.slice(0, 256),
-		reason: message,
-	});
-	throw new GrpcError(
-		reason === "denied"
-			? grpcStatus.permissionDenied
-			: grpcStatus.unauthenticated,
-		message,
-	);
+	const parsedNode = parseNode(node);
+	if ("violations" in parsedNode) {
+		const violations = parsedNode.violations
+			.map(({ path, message }) => `${path}: ${message}`)
+			.join(" ");
+		throw refuse(grpcStatus.invalidArgument, violations);
+	}
+	const authentication = options.authenticate(peer, parsedNode.claims);
+	if ("proxy" in authentication) return authentication.proxy;
+	throw refuse(authentication.status, authentication.refusal);
 }
 
 function typeStatuses(
