@@ -30,27 +30,31 @@ interface Check {
 /** The slow ones first, so that the last to finish is a short one. */
 const CHECKS: readonly Check[] = [
 	tool("lint", "Mend each, or say in a comment why the line is right.", [
-		"eslint/bin/eslint.js",
+		"node_modules/eslint/bin/eslint.js",
 		...["--max-warnings=0", "--no-error-on-unmatched-pattern"],
 		...FOLDERS,
 	]),
 	tool("types", "Mend the types; src/gen is made by npm run generate.", [
-		...["typescript-native/bin/tsc", "-p", "tsconfig.json"],
+		...["node_modules/typescript-native/bin/tsc", "-p", "tsconfig.json"],
 		...(process.stdout.isTTY ? ["--pretty"] : []),
 	]),
 	tool(
 		"layers",
 		"Move the code to the folder that owns it, or let the consumer declare the interface (docs/architecture.md).",
 		[
-			"dependency-cruiser/bin/dependency-cruiser.mjs",
+			"node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
 			...["--config", ".dependency-cruiser.mjs", "--output-type", "err-long"],
 			...FOLDERS,
 		],
 	),
 	tool("format", "npx biome check --write mends most of it.", [
-		"@biomejs/biome/bin/biome",
+		"node_modules/@biomejs/biome/bin/biome",
 		"ci",
 		...["--colors=off", "--max-diagnostics=20", "--diagnostic-level=warn"],
+	]),
+	tool("docs", "npm run generate writes the pages that are made from code.", [
+		"hack/generate-docs.ts",
+		"--check",
 	]),
 	{ name: "goldens", run: checkGoldens },
 	{ name: "todos", run: checkTodos },

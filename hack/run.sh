@@ -104,7 +104,7 @@ generator_inputs() {
 	(
 		cd "$root"
 		LC_ALL=C
-		for file in crds/*.yaml hack/generate*.ts hack/*crd*.ts hack/protobuf/* package-lock.json; do
+		for file in crds/*.yaml hack/generate.ts hack/generate-protobuf.ts hack/*crd*.ts hack/protobuf/* package-lock.json; do
 			printf '== %s\n' "$file"
 			cat -- "$file"
 		done
@@ -135,5 +135,6 @@ shift
 ensure_node
 ensure_packages
 ensure_generated "$script"
-[ "$script" != hack/generate.ts ] || exit 0
+# The pages of docs/ that are made from code are committed, so they are written only when asked for.
+[ "$script" != hack/generate.ts ] || script=hack/generate-docs.ts
 exec node "$root/$script" "$@"

@@ -3,14 +3,13 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Runs a Node program of `node_modules`; returns what it printed when it fails, else nothing. */
+/** Runs a Node program, named from the root of the repository; returns what it printed when it fails, else nothing. */
 export async function runTool(argv: readonly string[]): Promise<string> {
 	const [program = "", ...args] = argv;
-	const child = spawn(
-		process.execPath,
-		[join(ROOT, "node_modules", program), ...args],
-		{ cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] },
-	);
+	const child = spawn(process.execPath, [join(ROOT, program), ...args], {
+		cwd: ROOT,
+		stdio: ["ignore", "pipe", "pipe"],
+	});
 	let output = "";
 	for (const stream of [child.stdout, child.stderr]) {
 		stream.setEncoding("utf8").on("data", (text: string) => {

@@ -1,4 +1,4 @@
-import type { Page } from "../../samples/bookinfo/apps/productpage.ts";
+import type { Page } from "../../samples/bookinfo/apps/page.ts";
 
 /** Asks for the product page as JSON, as a user or as nobody. Throws when the answer is not 200. */
 export async function readPage(url: string, user = ""): Promise<Page> {

@@ -9,7 +9,7 @@ import {
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { Page } from "../../samples/bookinfo/apps/productpage.ts";
+import type { Page } from "../../samples/bookinfo/apps/page.ts";
 
 const APPS = join(import.meta.dirname, "../../samples/bookinfo/apps");
 

@@ -1,4 +1,4 @@
-import type { Page } from "./productpage.ts";
+import type { Page } from "./page.ts";
 import type { Reviews } from "./reviews.ts";
 
 /** The product page as HTML; needs nothing but itself. */
