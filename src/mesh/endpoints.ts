@@ -65,24 +65,18 @@ export function buildEndpoints(
 ): EndpointsPart {
 	const before = previous?.inputs;
 	const { registry, slices, objects } = inputs;
-	const placesAreSame =
-		before?.objects.Pod === objects.Pod && before.objects.Node === objects.Node;
 	if (
 		previous !== undefined &&
-		placesAreSame &&
 		before?.registry.services === registry.services &&
 		before.slices.byService === slices.byService &&
 		before.objects.ExternalService === objects.ExternalService &&
+		before.objects.Node === objects.Node &&
+		before.objects.Pod === objects.Pod &&
 		before.objects.Service === objects.Service
 	) {
 		return previous;
 	}
-	const suspects = placesAreSame
-		? suspectHostnames(inputs, before)
-		: new Set([
-				...registry.services.keys(),
-				...(before?.registry.services.keys() ?? []),
-			]);
+	const suspects = suspectHostnames(inputs, before);
 	const records = new Map<Hostname, EndpointRecord | undefined>();
 	const endpoints = new Map<Hostname, readonly Endpoint[] | undefined>();
 	for (const hostname of suspects) {
@@ -118,34 +112,68 @@ export function buildEndpoints(
 	};
 }
 
-/** Hostnames whose slices, service or object changed. */
+/** Hostnames of which anything that endpoints are made from may have changed. */
 function suspectHostnames(
 	inputs: EndpointInputs,
 	before: EndpointInputs | undefined,
-): Set<Hostname> {
+): ReadonlySet<Hostname> {
 	const { registry, slices, objects } = inputs;
 	const suspects = new Set<Hostname>(
 		changedKeys(before?.registry.services, registry.services),
 	);
-	for (const key of changedKeys(before?.slices.byService, slices.byService)) {
+	if (before === undefined) return suspects;
+	// Nodes change seldom, and any Pod may be on any Node.
+	if (before.objects.Node !== objects.Node) {
+		for (const hostname of registry.services.keys()) suspects.add(hostname);
+		return suspects;
+	}
+	const services = new Set([
+		...changedKeys(before.slices.byService, slices.byService),
+		...changedKeys(before.objects.Service, objects.Service),
+		...servicesOfPods(inputs, before),
+	]);
+	for (const key of services) {
 		const [namespace = "", name = ""] = key.split("/");
 		const service = findService(registry, namespace, name);
 		if (service !== undefined) suspects.add(service.hostname);
 	}
-	const objectsAreSame =
-		before?.objects.ExternalService === objects.ExternalService &&
-		before.objects.Service === objects.Service;
-	if (!objectsAreSame) {
-		for (const [hostname, service] of registry.services) {
-			const key = objectKey(service.origin);
-			const isSame = service.external
-				? before?.objects.ExternalService.get(key) ===
-					objects.ExternalService.get(key)
-				: before?.objects.Service.get(key) === objects.Service.get(key);
-			if (!isSame) suspects.add(hostname);
+	const externals = changedKeys(
+		before.objects.ExternalService,
+		objects.ExternalService,
+	);
+	if (externals.size > 0) {
+		for (const { hostname, external, origin } of registry.services.values()) {
+			if (external && externals.has(objectKey(origin))) suspects.add(hostname);
 		}
 	}
 	return suspects;
+}
+
+/** Keys of Services with a slice that names, or has the address of, a Pod that changed. */
+function servicesOfPods(
+	{ slices, objects }: EndpointInputs,
+	before: EndpointInputs,
+): readonly string[] {
+	if (before.objects.Pod === objects.Pod) return [];
+	// Names and addresses without their namespaces: what is suspected for nothing is found equal later.
+	const names = new Set<string>();
+	const addresses = new Set<string>();
+	for (const key of changedKeys(before.objects.Pod, objects.Pod)) {
+		for (const pod of [before.objects.Pod.get(key), objects.Pod.get(key)]) {
+			if (pod === undefined) continue;
+			names.add(pod.metadata.name);
+			for (const ip of pod.ips) addresses.add(ip);
+		}
+	}
+	const concerns = ({ addresses: [first], pod }: SliceEndpoint): boolean =>
+		pod === undefined
+			? first !== undefined && addresses.has(first)
+			: names.has(pod);
+	const services: string[] = [];
+	for (const [key, own] of slices.byService) {
+		if (own.some((slice) => slice.endpoints.some(concerns))) services.push(key);
+	}
+	return services;
 }
 
 function buildRecord(

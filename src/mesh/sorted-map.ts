@@ -22,14 +22,14 @@ export function patchSorted<V extends object>(
 		else if (old === undefined) added.push(key);
 	}
 	if (!changed) return previous;
-	const next = new Map<string, V>();
 	if (added.length === 0 && !removed) {
-		for (const [key, value] of previous) next.set(key, value);
+		const next = new Map(previous);
 		for (const [key, value] of patch) {
 			if (value !== undefined) next.set(key, value);
 		}
 		return next;
 	}
+	const next = new Map<string, V>();
 	added.sort(compareText);
 	let at = 0;
 	const put = (key: string, value: V | undefined): void => {
