@@ -153,6 +153,11 @@ export function generateGrpcBootstrap(input: GrpcBootstrapInput): JsonObject {
 		],
 		node: {
 			...generateNode("grpc", input),
+			// grpc-js refuses a file without this field, even if it says nothing.
+			locality: {
+				region: input.locality?.region ?? "",
+				zone: input.locality?.zone ?? "",
+			},
 			metadata: { lateen: { kind: "grpc", token: input.token } },
 		},
 	};

@@ -54,9 +54,8 @@ export class OwnResources {
 		const { addresses, attachment, kind, workload } = this.#proxy;
 		if (kind === "grpc") return [];
 		if (kind === "gateway") {
-			const gateway = workload.slice(workload.indexOf("/") + 1);
 			return addresses.gateway.map(({ listen }) =>
-				gatewayListener(gateway, listen),
+				gatewayListener(workload, listen),
 			);
 		}
 		if (attachment === "captured") {

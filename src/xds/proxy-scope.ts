@@ -7,7 +7,7 @@
  */
 export interface ProxyScope {
 	readonly kind: "sidecar" | "gateway";
-	/** Name of the gateway; empty for sidecars. */
+	/** `namespace/name` of the gateway; empty for sidecars. */
 	readonly gateway: string;
 	/** How traffic reaches the proxy: by iptables, or because clients are told to (HTTP_PROXY, local ports). */
 	readonly attachment: "captured" | "explicit";

@@ -4,11 +4,16 @@ import type { Proxy } from "./proxy.ts";
 import type { Resource } from "./resource.ts";
 import { type ResourceType, sendOrder } from "./resource-type.ts";
 
-/** Everything a proxy would be sent, without a server: the same bytes, in order of name. */
+/**
+ * Everything a proxy would be sent, without a server: the same bytes, in order of name.
+ *
+ * @param targets what a gRPC client asks for; nothing is sent to it unasked.
+ */
 export function renderProxy(
 	mesh: Mesh,
 	proxy: Proxy,
 	variant: "delta" | "sotw",
+	targets: readonly string[] = [],
 ): ReadonlyMap<ResourceType, readonly Resource[]> {
 	const catalog = new Catalog();
 	catalog.update(mesh);
@@ -16,9 +21,10 @@ export function renderProxy(
 	const rendered = new Map(
 		sendOrder.map((type) => [
 			type,
-			[...resources.names(type)]
-				.sort()
-				.flatMap((name) => resources.get(type, name) ?? []),
+			(type === "listener" && proxy.kind === "grpc"
+				? targets
+				: [...resources.names(type)].sort()
+			).flatMap((name) => resources.get(type, name) ?? []),
 		]),
 	);
 	release();

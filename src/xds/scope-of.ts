@@ -12,7 +12,7 @@ export function scopeOf(mesh: Mesh, proxy: Proxy): ProxyScope {
 		.sort(([a], [b]) => (a < b ? -1 : 1));
 	return {
 		kind: proxy.kind === "gateway" ? "gateway" : "sidecar",
-		gateway: proxy.kind === "gateway" ? proxy.workload.slice(slash + 1) : "",
+		gateway: proxy.kind === "gateway" ? proxy.workload : "",
 		attachment: proxy.kind === "gateway" ? "explicit" : proxy.attachment,
 		namespace: proxy.workload.slice(0, slash),
 		labels: new Map(labels),

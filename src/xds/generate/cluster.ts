@@ -140,6 +140,8 @@ function dynamicForwardProxy(name: string): ClusterInit {
 			value: {
 				name: "envoy.clusters.dynamic_forward_proxy",
 				typedConfig: pack(DynamicForwardProxyClusterSchema, {
+					// Plain HTTP has no server name to check; where TLS is added, its own settings check it.
+					allowInsecureClusterOptions: true,
 					clusterImplementationSpecifier: {
 						case: "dnsCacheConfig",
 						value: dnsCacheConfig,

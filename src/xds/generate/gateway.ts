@@ -3,7 +3,12 @@ import { rulesFor } from "../../mesh/caller.ts";
 import type { Mesh } from "../../mesh/mesh.ts";
 import type { Resource } from "../resource.ts";
 import { gatewayRouteName } from "./names.ts";
-import { directResponse, originsOf, routesOf } from "./route.ts";
+import {
+	defaultRetryPolicy,
+	directResponse,
+	originsOf,
+	routesOf,
+} from "./route.ts";
 import { routeConfigurationResource } from "./route-configuration.ts";
 import { matchesAll } from "./route-match.ts";
 
@@ -20,6 +25,7 @@ export function gatewayRoutes(mesh: Mesh, caller: Caller): Resource {
 				{
 					name: "gateway",
 					domains: ["*"],
+					retryPolicy: defaultRetryPolicy,
 					routes: [
 						...rules.flatMap(routesOf),
 						{

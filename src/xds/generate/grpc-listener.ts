@@ -8,7 +8,13 @@ import { pack } from "./encode.ts";
 import { filterNames } from "./filter-order.ts";
 import { listenerResource } from "./listener.ts";
 import { clusterName } from "./names.ts";
-import { defaultRoute, originsOf, type RouteInit, routesOf } from "./route.ts";
+import {
+	defaultRetryPolicy,
+	defaultRoute,
+	originsOf,
+	type RouteInit,
+	routesOf,
+} from "./route.ts";
 
 /**
  * The "listener" of a gRPC client that is its own proxy: its target's name, and
@@ -55,6 +61,7 @@ export function grpcListener(
 								{
 									name: target,
 									domains: ["*"],
+									retryPolicy: defaultRetryPolicy,
 									routes: [
 										...routes.map(forGrpc),
 										defaultRoute(

@@ -6,7 +6,7 @@ import type { Hostname } from "../../mesh/service.ts";
  *
  *   cluster          outbound|9080|version=v2|reviews.default.svc.cluster.local
  *                    inbound|127.0.0.1:9080, passthrough, blackhole, dynamic_forward_proxy
- *   route            http.9080 (captured), outbound (explicit), gateway.edge
+ *   route            http.9080 (captured), outbound (explicit), gateway.default.edge
  *   virtual host     <route>/<hostname>:<port>
  *   listener         virtual_outbound, virtual_inbound, 0.0.0.0_9080, 10.0.0.7_3306 (captured)
  *                    outbound, inbound_127.0.0.1:4000, tcp_<hostname>:<port>, gateway_127.0.0.1:8080
@@ -66,9 +66,9 @@ export function portRouteName(port: number): string {
 /** Name of the routes of an explicit sidecar's forward proxy: all HTTP ports. */
 export const forwardProxyRouteName = "outbound";
 
-/** Name of the routes of a gateway. */
+/** Name of the routes of a gateway (`namespace/name`). */
 export function gatewayRouteName(gateway: string): string {
-	return `gateway.${gateway}`;
+	return `gateway.${gateway.replace("/", ".")}`;
 }
 
 /** Name of a virtual host; by VHDS's rule it begins with the name of its route configuration. */

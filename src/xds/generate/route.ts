@@ -78,7 +78,6 @@ export function defaultRoute(cluster: string): RouteInit {
 			value: {
 				clusterSpecifier: { case: "cluster", value: cluster },
 				timeout: duration(defaults.requestTimeoutMs),
-				retryPolicy: defaultRetryPolicy,
 			},
 		},
 	};
@@ -133,10 +132,7 @@ function forwardAction(
 		...(action.idleTimeoutMs === undefined
 			? undefined
 			: { idleTimeout: duration(action.idleTimeoutMs) }),
-		retryPolicy:
-			action.retries === undefined
-				? defaultRetryPolicy
-				: retryPolicy(action.retries),
+		...(action.retries && { retryPolicy: retryPolicy(action.retries) }),
 		...(affinity.length > 0
 			? { hashPolicy: affinity.map(hashPolicy) }
 			: undefined),
@@ -269,7 +265,8 @@ function escapeSubstitution(text: string): string {
 	return text.replaceAll("\\", "\\\\");
 }
 
-const defaultRetryPolicy: RetryPolicy = {
+/** What virtual hosts say about retries, for routes that say nothing. */
+export const defaultRetryPolicy: RetryPolicy = {
 	retryOn: defaults.safeRetryOn,
 	numRetries: defaults.retryAttempts,
 	...otherHosts(),

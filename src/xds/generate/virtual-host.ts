@@ -18,7 +18,13 @@ import {
 	unresolvedCluster,
 	virtualHostName,
 } from "./names.ts";
-import { defaultRoute, originsOf, type RouteInit, routesOf } from "./route.ts";
+import {
+	defaultRetryPolicy,
+	defaultRoute,
+	originsOf,
+	type RouteInit,
+	routesOf,
+} from "./route.ts";
 import { matchesConnect } from "./route-match.ts";
 import type { Attachment } from "./service-view.ts";
 
@@ -58,6 +64,7 @@ export function virtualHost(name: string, called: CalledPort): VirtualHostInit {
 	return {
 		name,
 		domains: domainsOf(called),
+		retryPolicy: defaultRetryPolicy,
 		routes: carriesHttp(port.protocol)
 			? [
 					...rules
