@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,7 +61,7 @@ describe("Parts", () => {
 	it("makes a part end that does not want to", async () => {
 		let part: Part;
 		{
-			await using parts = new Parts(logs);
+			await using parts = new Parts(logs, 100);
 			part = parts.start("stubborn", "/bin/sh", [
 				"-c",
 				"trap '' TERM; echo 1; while :; do sleep 1; done",
@@ -110,11 +111,13 @@ async function until(
 	}
 }
 
+/** What has ended and only waits for its parent to notice is not alive. */
 function isAlive(pid: number): boolean {
 	try {
 		process.kill(pid, 0);
-		return true;
 	} catch {
 		return false;
 	}
+	const stat = `/proc/${pid}/stat`;
+	return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, "utf8"));
 }

@@ -31,12 +31,14 @@ export interface Part {
  */
 export class Parts implements AsyncDisposable {
 	readonly #logs: string;
+	readonly #graceMs: number;
 	readonly #children = new Map<Part, ChildProcess>();
 	readonly #watchdog: ChildProcess;
 	#ending = false;
 
-	constructor(logs: string) {
+	constructor(logs: string, graceMs = GRACE_MS) {
 		this.#logs = logs;
+		this.#graceMs = graceMs;
 		mkdirSync(logs, { recursive: true });
 		this.#watchdog = startWatchdog();
 	}
@@ -94,7 +96,7 @@ export class Parts implements AsyncDisposable {
 		this.#ending = true;
 		const children = [...this.#children.values()].reverse();
 		for (const child of children) killGroup(child, "SIGTERM");
-		const timer = setTimeout(() => this.killAll(), GRACE_MS);
+		const timer = setTimeout(() => this.killAll(), this.#graceMs);
 		await Promise.all([...this.#children.keys()].map(({ ended }) => ended));
 		clearTimeout(timer);
 		if (isRunning(this.#watchdog)) {
