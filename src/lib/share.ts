@@ -1,7 +1,8 @@
 /**
  * A value equal to `next` that is made of as much of `previous` as possible:
  * `previous` itself when both are equal, else a copy in which every equal part
- * at the same place is the previous part.
+ * at the same place is the previous part, and so are equal items at other places
+ * of a short list.
  *
  * Expects: plain objects, arrays, maps, sets and primitives without cycles. The
  * order of entries counts in arrays, maps and sets, not in objects.
@@ -61,8 +62,19 @@ function shareArray(
 	previous: readonly unknown[],
 	next: readonly unknown[],
 ): readonly unknown[] {
-	const shared = next.map((item, index) => shareUnknown(previous[index], item));
+	const shared = next.map((item, index) => {
+		const inPlace = shareUnknown(previous[index], item);
+		if (inPlace === previous[index] || !isObject(item)) return inPlace;
+		return equalItem(previous, item) ?? inPlace;
+	});
 	return sameElements(previous, shared) ? previous : shared;
+}
+
+/** Looks in other places too, because one more item moves all behind it; not in long lists, where that takes long. */
+function equalItem(previous: readonly unknown[], item: object): unknown {
+	return previous.length > 64
+		? undefined
+		: previous.find((old) => shareUnknown(old, item) === old);
 }
 
 function shareMap(

@@ -137,7 +137,7 @@ function declare(
 	const add = (service: Service): void => {
 		declared.set(
 			service.hostname,
-			share(previous?.declared.get(service.hostname), service),
+			share(previous?.services.get(service.hostname), service),
 		);
 	};
 	const ownedAddresses = (
