@@ -115,9 +115,9 @@ async function until(
 function isAlive(pid: number): boolean {
 	try {
 		process.kill(pid, 0);
+		const stat = `/proc/${pid}/stat`;
+		return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, "utf8"));
 	} catch {
 		return false;
 	}
-	const stat = `/proc/${pid}/stat`;
-	return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, "utf8"));
 }
