@@ -294,9 +294,8 @@ function patchSubsets(
 	}
 	if (used !== undefined) {
 		for (const [hostname, list] of old) {
-			if (list.length > 1 && !used.has(hostname) && !patch.has(hostname)) {
-				patch.set(hostname, wholeOnly);
-			}
+			if (list.length === 1 || used.has(hostname)) continue;
+			if (registry.services.has(hostname)) patch.set(hostname, wholeOnly);
 		}
 		for (const [hostname, byName] of used) {
 			if (!registry.services.has(hostname)) continue;
