@@ -10,7 +10,8 @@ const ROOT = join(import.meta.dirname, "..");
 const OUT = join(ROOT, "dist/lateen.js");
 
 await rm(join(ROOT, "dist"), { recursive: true, force: true });
-await build({
+// esbuild has told what is wrong; a stack of ours would only hide it.
+const result = await build({
 	entryPoints: [join(ROOT, "src/main.ts")],
 	outfile: OUT,
 	bundle: true,
@@ -26,5 +27,6 @@ await build({
 		// Bundled CommonJS packages ask for Node's own modules by require.
 		js: 'import { createRequire as lateenCreateRequire } from "node:module";const require = lateenCreateRequire(import.meta.url);',
 	},
-});
-await chmod(OUT, 0o755);
+}).catch(() => undefined);
+if (result === undefined) process.exitCode = 1;
+else await chmod(OUT, 0o755);
