@@ -1,3 +1,4 @@
+import { compareText } from "../api/object-ref.ts";
 import { RouteConfigurationSchema } from "../gen/envoy/envoy/config/route/v3/route_pb.js";
 import { type CallerRule, rulesFor } from "../mesh/caller.ts";
 import type { Mesh } from "../mesh/mesh.ts";
@@ -140,9 +141,9 @@ export class ScopedResources {
 		name: string,
 		outboundTraffic: Mesh["options"]["outboundTraffic"],
 	): Resource {
-		const hosts = [...this.layer.all("virtualHost").values()].filter((host) =>
-			host.name.startsWith(`${name}/`),
-		);
+		const hosts = [...this.layer.all("virtualHost").values()]
+			.filter((host) => host.name.startsWith(`${name}/`))
+			.sort((a, b) => compareText(a.name, b.name));
 		const base = encode(
 			RouteConfigurationSchema,
 			outboundRoutes({ name, outboundTraffic, virtualHostsFollow: false }),
