@@ -10,7 +10,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await runCli(process.argv.slice(2), processTerminal(), {
 	serve: async (settings, effective) => {
-		const { runEmbedded } = await import("./app/embedded.ts");
+		const { runEmbedded } = await import("./app/run-embedded.ts");
 		await runEmbedded(settings, effective);
+	},
+	readTokenKey: async (stateDir) => {
+		const { readOrCreateTokenKey } = await import("./app/token-key.ts");
+		return readOrCreateTokenKey(stateDir);
 	},
 });

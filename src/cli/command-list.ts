@@ -1,3 +1,4 @@
+import type { ReadTokenKey } from "./bootstrap-command.ts";
 import type { Command } from "./command.ts";
 import type { CommandSummary } from "./print-help.ts";
 import type { StartServer } from "./serve-command.ts";
@@ -11,6 +12,7 @@ export interface ListedCommand extends CommandSummary {
 export interface CommandParts {
 	/** Runs the server until it is told to stop. */
 	readonly serve: StartServer;
+	readonly readTokenKey: ReadTokenKey;
 }
 
 /** Every command, in the order of the help. */
@@ -46,7 +48,9 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			name: "bootstrap",
 			summary: "Make the files that one Envoy starts with",
 			load: async () =>
-				(await import("./bootstrap-command.ts")).bootstrapCommand,
+				(await import("./bootstrap-command.ts")).bootstrapCommand(
+					parts.readTokenKey,
+				),
 		},
 		{
 			name: "completion",

@@ -1,4 +1,4 @@
-import { nearestName } from "../settings/nearest-name.ts";
+import { nearestName } from "../lib/nearest-name.ts";
 import { type Command, defineCommand } from "./command.ts";
 import type { ListedCommand } from "./command-list.ts";
 import { exitCode } from "./exit-code.ts";

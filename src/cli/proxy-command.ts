@@ -1,4 +1,4 @@
-import { nearestName } from "../settings/nearest-name.ts";
+import { nearestName } from "../lib/nearest-name.ts";
 import { clientSchema } from "../settings/schema.ts";
 import { defineCommand } from "./command.ts";
 import { exitCode } from "./exit-code.ts";

@@ -1,5 +1,5 @@
 import { CodedError } from "../lib/coded-error.ts";
-import { nearestName } from "../settings/nearest-name.ts";
+import { nearestName } from "../lib/nearest-name.ts";
 import { reportUsage } from "./command.ts";
 import { type CommandParts, listCommands } from "./command-list.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";

@@ -34,9 +34,9 @@ export interface MeshInputs {
 }
 
 /** What the controller works with. */
-export interface MeshControllerParts {
+export interface MeshControllerParts<Built extends BuiltMesh> {
 	readonly inputs: MeshInputs;
-	readonly build: (objects: Objects, previous: Mesh | undefined) => BuiltMesh;
+	readonly build: (objects: Objects, previous: Built | undefined) => Built;
 	/** Puts a new mesh in force; a throw counts as a failed build. */
 	readonly apply: (mesh: Mesh) => void;
 	readonly holdOff: HoldOff;
@@ -65,8 +65,8 @@ export interface MeshState {
  * Guarantees: one build at a time, always of the newest objects; a build that
  *   fails changes nothing that is in force.
  */
-export class MeshController {
-	readonly #parts: MeshControllerParts;
+export class MeshController<Built extends BuiltMesh> {
+	readonly #parts: MeshControllerParts<Built>;
 	readonly #state = new WritableSignal<MeshState>({
 		mesh: undefined,
 		findings: [],
@@ -86,10 +86,11 @@ export class MeshController {
 		  }
 		| undefined;
 	#seen: Objects;
+	#built: Built | undefined;
 	#builtMs = Number.NEGATIVE_INFINITY;
 
 	/** Starts at once; disposing ends it. */
-	constructor(parts: MeshControllerParts) {
+	constructor(parts: MeshControllerParts<Built>) {
 		this.#parts = parts;
 		const { inputs, metrics } = parts;
 		this.#seen = inputs.objects.value;
@@ -152,8 +153,10 @@ export class MeshController {
 		const before = this.#state.value;
 		const startMs = clock.monotonicMs();
 		try {
-			const { mesh, findings } = build(inputs.objects.value, before.mesh);
+			const built = build(inputs.objects.value, this.#built);
+			const { mesh, findings } = built;
 			if (mesh !== before.mesh) apply(mesh);
+			this.#built = built;
 			const tookMs = clock.monotonicMs() - startMs;
 			this.#builds.add(1, { result: "ok" });
 			this.#seconds.observe(tookMs / 1000);

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../lib/nearest-name.ts";
 import { flagName, type Schema } from "./setting.ts";
 
 /** What a command line says, before its values are read. */

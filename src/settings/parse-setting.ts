@@ -1,4 +1,4 @@
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../lib/nearest-name.ts";
 import type { Setting } from "./setting.ts";
 
 /** A value that was read, or a clause that says what is expected instead. */

@@ -1,4 +1,4 @@
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../lib/nearest-name.ts";
 import { parseSetting } from "./parse-setting.ts";
 import {
 	environmentName,

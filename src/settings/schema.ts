@@ -73,20 +73,20 @@ export const serveSchema = {
 	},
 	maxStreams: {
 		type: "count",
-		default: "10000",
+		default: "20000",
 		min: 1,
 		help: "Streams of proxies that are served at the same time",
 		reason:
-			"Ten times the largest mesh we measure; a stream without subscriptions costs a few kilobytes.",
+			"Far beyond the largest mesh we measure; a stream without subscriptions costs a few kilobytes.",
 	},
 	maxMessageSize: {
 		type: "size",
-		default: "4MiB",
+		default: "16MiB",
 		min: 1024,
 		max: 1024 ** 3,
 		help: "Largest message a proxy may send",
 		reason:
-			"A reconnecting proxy names everything it has: 5,000 services are below 1 MiB.",
+			"A reconnecting proxy names everything it has with versions: 100,000 resources fit.",
 	},
 	maxNamesPerSubscription: {
 		type: "count",
@@ -94,11 +94,11 @@ export const serveSchema = {
 		min: 1,
 		help: "Names that one proxy may subscribe to, per type of resource",
 		reason:
-			"Four times the clusters of a mesh of 5,000 services; each name costs about 100 bytes.",
+			"A sidecar of 5,000 services with three subsets each names 20,000 clusters; each name costs about 100 bytes.",
 	},
 	maxBlockedTime: {
 		type: "duration",
-		default: "30s",
+		default: "20s",
 		min: 100,
 		help: "How long a proxy may leave a response unread before its stream is closed",
 		reason:
