@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpRequest, HttpResponse } from "../lib/handler.ts";
-import type { Address } from "./address.ts";
+import { type Address, printAddress } from "./address.ts";
 import { foreignOrigin } from "./host-check.ts";
 
 /** The request as edges see it, or the answer to give instead. */
@@ -44,7 +44,7 @@ export async function readRequest(
 			headers,
 			body: Buffer.concat(chunks),
 			peer: {
-				address: message.socket.remoteAddress ?? "",
+				address: message.socket.remoteAddress ?? printAddress(listening),
 				bearerToken: /^bearer +(\S+)\s*$/i.exec(
 					headers.get("authorization") ?? "",
 				)?.[1],
