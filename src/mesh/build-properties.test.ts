@@ -11,7 +11,7 @@ import {
 	routeRule,
 	service,
 } from "../../test/testkit/objects.ts";
-import { objectKey } from "../api/object-ref.ts";
+import { type ObjectRef, objectKey } from "../api/object-ref.ts";
 import type { ApiObject, Objects } from "../api/objects.ts";
 import { buildMesh, type MeshBuild } from "./build.ts";
 
@@ -291,21 +291,30 @@ function copies(before: unknown, after: unknown, path: string): string[] {
 	)
 		return [];
 	if (isDeepStrictEqual(before, after)) return [path];
-	const entriesOf = (value: object | null): [string, unknown][] => {
-		if (value instanceof Map) return [...value];
-		if (Array.isArray(value)) {
-			return value.map((item, index) => {
-				const origin = item?.origin ?? item?.rule?.origin;
-				if (origin !== undefined) return [objectKey(origin), item];
-				return [`${item?.address ?? item?.name ?? index}`, item];
-			});
-		}
-		return Object.entries(value ?? {});
-	};
-	const old = new Map(entriesOf(before));
-	return entriesOf(after).flatMap(([key, value]) =>
+	const old = new Map(partsOf(before));
+	return partsOf(after).flatMap(([key, value]) =>
 		copies(old.get(key), value, `${path}.${key}`),
 	);
+}
+
+/** The parts of a value, each under what makes it the same part in another value. */
+function partsOf(
+	value: object | null,
+): readonly (readonly [string, unknown])[] {
+	if (value instanceof Map) return [...value];
+	if (Array.isArray(value))
+		return value.map((item) => [identityOf(item), item]);
+	return Object.entries(value ?? {});
+}
+
+function identityOf(item: unknown): string {
+	if (typeof item === "object" && item !== null) {
+		if ("origin" in item) return objectKey(item.origin as ObjectRef);
+		if ("rules" in item && "hostname" in item && "port" in item) {
+			return `${item.hostname}:${item.port}`;
+		}
+	}
+	return print(item);
 }
 
 describe("buildMesh, whatever the objects", () => {

@@ -40,8 +40,11 @@ export interface Mesh {
 	readonly subsets: ReadonlyMap<Hostname, readonly Subset[]>;
 	/** By `hostname:port`; every port of every service has one. */
 	readonly routes: ReadonlyMap<string, RouteTable>;
-	/** By gateway name: the tables with a rule for that gateway, in order. */
-	readonly gateways: ReadonlyMap<string, readonly RouteTable[]>;
+	/**
+	 * By gateway (`namespace/name`): one table of all its rules, whatever their
+	 * destination, in the one total order. Its hostname is the gateway's name and its port 0.
+	 */
+	readonly gateways: ReadonlyMap<string, RouteTable>;
 	/** By `namespace/name` of the Pod. */
 	readonly workloads: ReadonlyMap<string, Workload>;
 	readonly callerFacts: CallerFacts;

@@ -1,5 +1,11 @@
+import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
-import { compareText, objectKey, printRef } from "../api/object-ref.ts";
+import {
+	compareRefs,
+	compareText,
+	objectKey,
+	printRef,
+} from "../api/object-ref.ts";
 import type { RouteRule } from "../api/route-rule.ts";
 import { sameElements, share } from "../lib/share.ts";
 import {
@@ -32,7 +38,7 @@ export interface RoutesPart {
 	/** Route tables that have rules, by key. */
 	readonly tables: ReadonlyMap<string, TableRecord>;
 	readonly routes: ReadonlyMap<string, RouteTable>;
-	readonly gateways: ReadonlyMap<string, readonly RouteTable[]>;
+	readonly gateways: ReadonlyMap<string, RouteTable>;
 	readonly callerFacts: CallerFacts;
 	readonly subsets: ReadonlyMap<Hostname, readonly Subset[]>;
 	/** Subsets with labels that rules ask for, by service. */
@@ -76,7 +82,7 @@ export function buildRoutes(
 		previous !== undefined && tablesAreSame
 			? previous
 			: {
-					gateways: gatewayTables(tables, previous?.gateways),
+					gateways: gatewayTables(compiled, tables, previous?.gateways),
 					callerFacts: share(previous?.callerFacts, callerFactsOf(tables)),
 				};
 	return {
@@ -226,30 +232,48 @@ function patchRoutes(
 	return patchSorted(previous?.routes ?? new Map<string, RouteTable>(), patch);
 }
 
+/** The rules of each gateway in the one total order, each for the first port that it has. */
 function gatewayTables(
+	compiled: RoutesPart["compiled"],
 	tables: RoutesPart["tables"],
 	previous: RoutesPart["gateways"] | undefined,
 ): RoutesPart["gateways"] {
-	const gateways = new Map<string, Set<RouteTable>>();
-	for (const { table } of tables.values()) {
-		for (const rule of table.rules) {
-			for (const gateway of rule.gateways) {
-				const list = gateways.get(gateway);
-				if (list === undefined) gateways.set(gateway, new Set([table]));
-				else list.add(table);
-			}
+	const rules = new Map<string, Rule[]>();
+	for (const one of [...compiled.values()].sort(compareOrder)) {
+		const rule = firstInForce(one, tables);
+		for (const gateway of rule?.gateways ?? []) {
+			const list = rules.get(gateway);
+			if (rule === undefined) continue;
+			if (list === undefined) rules.set(gateway, [rule]);
+			else list.push(rule);
 		}
 	}
-	const shared = new Map<string, readonly RouteTable[]>();
-	for (const [gateway, set] of gateways) {
+	const shared = new Map<string, RouteTable>();
+	for (const [gateway, list] of rules) {
 		const before = previous?.get(gateway);
-		const list = [...set];
 		shared.set(
 			gateway,
-			before !== undefined && sameElements(before, list) ? before : list,
+			before !== undefined && sameElements(before.rules, list)
+				? before
+				: { hostname: gateway, port: 0, rules: list },
 		);
 	}
 	return replaceSorted(previous ?? new Map(), shared);
+}
+
+function firstInForce(
+	compiled: CompiledRule,
+	tables: RoutesPart["tables"],
+): Rule | undefined {
+	for (const key of compiled.rules.keys()) {
+		const rule = tables
+			.get(key)
+			?.table.rules.find(
+				({ origin }) => compareRefs(origin, refOf(compiled.object)) === 0,
+			);
+		if (rule !== undefined) return rule;
+	}
+	return undefined;
 }
 
 function callerFactsOf(tables: RoutesPart["tables"]): CallerFacts {
