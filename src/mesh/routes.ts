@@ -250,13 +250,8 @@ function gatewayTables(
 	}
 	const shared = new Map<string, RouteTable>();
 	for (const [gateway, list] of rules) {
-		const before = previous?.get(gateway);
-		shared.set(
-			gateway,
-			before !== undefined && sameElements(before.rules, list)
-				? before
-				: { hostname: gateway, port: 0, rules: list },
-		);
+		const table = { hostname: gateway, port: 0, rules: list };
+		shared.set(gateway, share(previous?.get(gateway), table));
 	}
 	return replaceSorted(previous ?? new Map(), shared);
 }

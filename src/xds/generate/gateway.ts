@@ -1,4 +1,4 @@
-import type { Caller, CallerRule } from "../../mesh/caller.ts";
+import type { Caller } from "../../mesh/caller.ts";
 import { rulesFor } from "../../mesh/caller.ts";
 import type { Mesh } from "../../mesh/mesh.ts";
 import type { Resource } from "../resource.ts";
@@ -17,7 +17,10 @@ import { matchesAll } from "./route-match.ts";
  * for the rest. A gateway opens nothing that no rule opens.
  */
 export function gatewayRoutes(mesh: Mesh, caller: Caller): Resource {
-	const rules = gatewayRules(mesh, caller);
+	const table = mesh.gateways.get(caller.gateway);
+	const rules = (table ? rulesFor(table, caller) : []).filter(
+		({ rule }) => rule.layer === "http",
+	);
 	return routeConfigurationResource(
 		{
 			name: gatewayRouteName(caller.gateway),
@@ -42,22 +45,4 @@ export function gatewayRoutes(mesh: Mesh, caller: Caller): Resource {
 		},
 		originsOf(rules),
 	);
-}
-
-/** A rule for all ports of its destination stands in the table of each; a gateway takes it once, for the first. */
-function gatewayRules(mesh: Mesh, caller: Caller): CallerRule[] {
-	const seen = new Set<string>();
-	const rules: CallerRule[] = [];
-	for (const table of mesh.gateways.get(caller.gateway) ?? []) {
-		const fresh = rulesFor(table, caller).filter(
-			({ rule }) =>
-				rule.layer === "http" &&
-				!seen.has(`${rule.origin.namespace}/${rule.origin.name}`),
-		);
-		for (const { rule } of fresh) {
-			seen.add(`${rule.origin.namespace}/${rule.origin.name}`);
-		}
-		rules.push(...fresh);
-	}
-	return rules;
 }
