@@ -7,7 +7,7 @@ import {
 	printRef,
 } from "../api/object-ref.ts";
 import type { RouteRule } from "../api/route-rule.ts";
-import { sameElements, share } from "../lib/share.ts";
+import { sameElements, share, shareList } from "../lib/share.ts";
 import {
 	type CompiledRule,
 	compileRule,
@@ -250,8 +250,16 @@ function gatewayTables(
 	}
 	const shared = new Map<string, RouteTable>();
 	for (const [gateway, list] of rules) {
-		const table = { hostname: gateway, port: 0, rules: list };
-		shared.set(gateway, share(previous?.get(gateway), table));
+		const before = previous?.get(gateway);
+		const same = shareList(before?.rules, list, ({ origin }) =>
+			objectKey(origin),
+		);
+		shared.set(
+			gateway,
+			before?.rules === same
+				? before
+				: { hostname: gateway, port: 0, rules: same },
+		);
 	}
 	return replaceSorted(previous ?? new Map(), shared);
 }
