@@ -1,4 +1,4 @@
-import { Environment } from "@marcbachmann/cel-js";
+import { Environment, EvaluationError } from "@marcbachmann/cel-js";
 import { memoByInput } from "../lib/memo.ts";
 import type { FieldPath, FieldStep } from "./field-path.ts";
 import type { Report } from "./report.ts";
@@ -6,7 +6,7 @@ import type { CelRule, Schema } from "./schema.ts";
 
 interface CompiledRule {
 	readonly source: CelRule;
-	readonly holds: (context: { readonly self: unknown }) => unknown;
+	readonly evaluate: (context: { readonly self: unknown }) => unknown;
 	readonly message:
 		| ((context: { readonly self: unknown }) => unknown)
 		| undefined;
@@ -34,9 +34,19 @@ export function checkCelRules(
 			const unreliable = rule.reads.some((field) =>
 				refused.some((path) => isWithin(path, [...place.path, field])),
 			);
-			if (unreliable || rule.holds({ self }) === true) continue;
+			if (unreliable || holds(rule, self)) continue;
 			report([...place.path, ...rule.shownAt], messageOf(rule, self));
 		}
+	}
+}
+
+/** A rule that cannot be evaluated does not hold, as on the API server. */
+function holds(rule: CompiledRule, self: unknown): boolean {
+	try {
+		return rule.evaluate({ self }) === true;
+	} catch (error) {
+		if (error instanceof EvaluationError) return false;
+		throw error;
 	}
 }
 
@@ -45,7 +55,7 @@ const compileAll = memoByInput((schema: Schema): readonly CompiledRule[] => {
 	const environment = new Environment().registerVariable("self", "dyn");
 	return schema.celRules.map((source) => ({
 		source,
-		holds: environment.parse(source.rule),
+		evaluate: environment.parse(source.rule),
 		message:
 			source.messageExpression === undefined
 				? undefined

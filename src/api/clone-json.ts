@@ -20,8 +20,9 @@ const MAX_DEPTH = 64;
  * Copies a parsed JSON or YAML value.
  *
  * Guarantees: the copy is a tree of plain objects, lists, strings, finite
- *   numbers, booleans and nulls; it is not deep and not large. So an object
- *   that refers to itself, or an alias that unfolds to gigabytes, ends here.
+ *   numbers, booleans and nulls; it is neither deep nor large. So an object that
+ *   refers to itself, or an alias that unfolds to gigabytes, ends here. A field
+ *   that is undefined is left out.
  */
 export function cloneJson(value: unknown): ClonedJson {
 	const walk: Walk = { path: [], bytes: 0, problem: undefined };
@@ -80,6 +81,7 @@ function cloneList(list: readonly unknown[], walk: Walk): unknown[] {
 function cloneObject(object: object, walk: Walk): Record<string, unknown> {
 	const copy: Record<string, unknown> = {};
 	for (const [name, field] of Object.entries(object)) {
+		if (field === undefined) continue;
 		count(name.length + 4, walk);
 		if (walk.problem !== undefined) break;
 		walk.path.push(name);
@@ -108,6 +110,7 @@ function count(bytes: number, walk: Walk): void {
 }
 
 function refuse(walk: Walk, message: string): undefined {
-	walk.problem ??= { path: [...walk.path], message };
+	// The first steps are enough to find it.
+	walk.problem ??= { path: walk.path.slice(0, 8), message };
 	return undefined;
 }

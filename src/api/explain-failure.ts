@@ -91,6 +91,9 @@ function explainUnknown(
 	name: string,
 ): string {
 	const known = Object.keys(schema["properties"] ?? {});
+	if (name === "true" && known.includes("on")) {
+		return 'YAML 1.1 reads the name on as true. Put it in quotes: "on".';
+	}
 	const near = nearestName(name, known);
 	return near !== undefined
 		? `There is no field ${printValue(name)}. Did you mean ${near}?`
