@@ -28,6 +28,7 @@ export function guardSession(
 	close: (reason: string) => void,
 ): SessionGuard {
 	let open = 0;
+	let released = false;
 	let idleTimer = setTimeout(
 		() => close("it opened no stream"),
 		times.firstStreamMs,
@@ -52,11 +53,13 @@ export function guardSession(
 		},
 		streamClosed() {
 			open -= 1;
-			if (open > 0) return;
+			// The last streams of a connection may be told of after it is gone.
+			if (open > 0 || released) return;
 			clearTimeout(idleTimer);
 			idleTimer = setTimeout(() => close("it was idle"), times.idleMs);
 		},
 		release() {
+			released = true;
 			clearTimeout(idleTimer);
 			clearTimeout(answerTimer);
 			clearInterval(pingTimer);
