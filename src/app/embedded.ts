@@ -136,11 +136,8 @@ async function start(
 		root: directory,
 		clock: systemClock,
 		problems: (problems) => fileProblems.set(problems),
-		report: ({ message, file, line }) =>
-			logger.warn("The source ignores something.", {
-				problem: message,
-				at: `${file}:${line}`,
-			}),
+		// Kinds that are not read are among the problems, too.
+		report: () => undefined,
 	});
 
 	const admin = stops.own(

@@ -4,61 +4,18 @@ import { join, resolve } from "node:path";
 import { serveSchema } from "../settings/schema.ts";
 import { generateBootstrap, generateGrpcBootstrap } from "../xds/bootstrap.ts";
 import { parseNode } from "../xds/parse-node.ts";
-import type { Proxy, ProxyAddresses } from "../xds/proxy.ts";
 import { mintToken } from "../xds/proxy-token.ts";
 import { parseHostPort, type SocketAddress } from "../xds/socket-address.ts";
 import { type Call, type Command, defineCommand } from "./command.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
+import { describeProxy, proxyOptions, type Report } from "./proxy-options.ts";
 import { readServeFile } from "./server-client.ts";
 
 /** Reads the key that signs proxy tokens from a state directory; makes it at its first use. */
 export type ReadTokenKey = (stateDir: string) => Promise<KeyObject>;
 
 const options = {
-	proxy: {
-		type: "text",
-		placeholder: "NAMESPACE/NAME",
-		help: "Workload that the proxy stands beside",
-	},
-	gateway: {
-		type: "text",
-		placeholder: "[NAMESPACE/]NAME",
-		help: "Gateway that the proxy is, instead of --proxy; the namespace is `default` when left out",
-	},
-	grpc: {
-		type: "boolean",
-		help: "Make the bootstrap of a gRPC client without a proxy (GRPC_XDS_BOOTSTRAP); it holds the token",
-	},
-	captured: {
-		type: "boolean",
-		help: "Traffic reaches the proxy by iptables; without it, by the addresses below",
-	},
-	outbound: {
-		type: "address",
-		help: "Where the proxy accepts what HTTP_PROXY sends",
-	},
-	inbound: {
-		type: "text",
-		repeatable: true,
-		placeholder: "LISTEN=APPLICATION[=PROTOCOL]",
-		help: "Listener in front of a port of the application, both as IP:PORT; PROTOCOL is http, http2, grpc, tcp, tls or sniffed",
-	},
-	tcp: {
-		type: "text",
-		repeatable: true,
-		placeholder: "HOST:PORT=LISTEN",
-		help: "Local listener for a TCP service",
-	},
-	listen: {
-		type: "address",
-		repeatable: true,
-		help: "Where a gateway accepts",
-	},
-	suffix: {
-		type: "text",
-		default: "",
-		help: "Tells several proxies of one workload apart",
-	},
+	...proxyOptions,
 	admin: {
 		type: "address",
 		default: "127.0.0.1:0",
@@ -128,10 +85,11 @@ async function runBootstrap(
 	const report = (problem: string): void => void problems.push(problem);
 	if (positionals.length > 0)
 		report(`What is ${JSON.stringify(positionals[0])}? It takes flags only.`);
-	const kind = kindOf(call, report);
-	const workload = workloadOf(call, report);
+	const { kind, workload, attachment, addresses } = describeProxy(
+		values,
+		report,
+	);
 	const server = await serverOf(call, report);
-	const addresses = addressesOf(call, report);
 	const admin = parseHostPort(values.admin.replace(/:0$/, ":65535"));
 	if (admin !== undefined && !["127.0.0.1", "localhost"].includes(admin.host))
 		report(
@@ -161,7 +119,7 @@ async function runBootstrap(
 		workload,
 		kind,
 		suffix: values.suffix,
-		attachment: values.captured ? "captured" : "explicit",
+		attachment,
 		addresses,
 		server,
 		adminPort: Number(values.admin.split(":").at(-1)),
@@ -186,32 +144,6 @@ async function runBootstrap(
 	return code;
 }
 
-type Report = (problem: string) => void;
-
-function kindOf({ values }: BootstrapCall, report: Report): Proxy["kind"] {
-	if ((values.proxy === undefined) === (values.gateway === undefined))
-		report("Name either a workload with --proxy or a gateway with --gateway.");
-	if (values.gateway === undefined) return values.grpc ? "grpc" : "sidecar";
-	if (values.grpc) report("--grpc goes with --proxy, not with --gateway.");
-	if (values.listen.length === 0)
-		report("A gateway needs --listen, like --listen 127.0.0.1:8080.");
-	return "gateway";
-}
-
-function workloadOf({ values }: BootstrapCall, report: Report): string {
-	const { proxy, gateway } = values;
-	const name =
-		proxy ??
-		(gateway?.includes("/") === false ? `default/${gateway}` : gateway);
-	if (name !== undefined && !/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/.test(name))
-		report(
-			`${JSON.stringify(name)} is not NAMESPACE/NAME in lower case, like default/reviews-v1.`,
-		);
-	if (!/^[A-Za-z0-9._-]{0,63}$/.test(values.suffix))
-		report("--suffix takes letters, digits, dots, dashes and underscores.");
-	return name ?? "";
-}
-
 async function serverOf(
 	{ values }: BootstrapCall,
 	report: Report,
@@ -229,45 +161,6 @@ async function serverOf(
 		);
 	return address;
 }
-
-function addressesOf(
-	{ values }: BootstrapCall,
-	report: Report,
-): ProxyAddresses {
-	if (values.captured && values.outbound !== undefined)
-		report("--outbound is for explicit proxies, not with --captured.");
-	return {
-		...(values.outbound === undefined ? {} : { outbound: values.outbound }),
-		inbound: values.inbound.map((text) => {
-			const [listen = "", application = "", protocol = "sniffed", ...more] =
-				text.split("=");
-			const known = inboundProtocols.find((one) => one === protocol);
-			if (application === "" || more.length > 0 || known === undefined)
-				report(
-					`--inbound is ${JSON.stringify(text)}; expected is LISTEN=APPLICATION=PROTOCOL with one of ${inboundProtocols.join(", ")}, like 127.0.0.1:9081=127.0.0.1:9080=http.`,
-				);
-			return { listen, application, protocol: known ?? "sniffed" };
-		}),
-		tcp: values.tcp.map((text) => {
-			const [service = "", listen = "", ...more] = text.split("=");
-			if (listen === "" || more.length > 0)
-				report(
-					`--tcp is ${JSON.stringify(text)}; expected is HOST:PORT=LISTEN, like mysql.default.svc.cluster.local:3306=127.0.0.1:3306.`,
-				);
-			return { service, listen };
-		}),
-		gateway: values.listen.map((listen) => ({ listen })),
-	};
-}
-
-const inboundProtocols = [
-	"http",
-	"http2",
-	"grpc",
-	"tcp",
-	"tls",
-	"sniffed",
-] as const;
 
 function nodeOf(bootstrap: Readonly<Record<string, unknown>>): {
 	readonly id: string;

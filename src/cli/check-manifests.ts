@@ -1,0 +1,109 @@
+import { compareText, type ObjectRef, printRef } from "../api/object-ref.ts";
+import type { Objects } from "../api/objects.ts";
+import type { Position } from "../api/violation.ts";
+import { buildMesh, type MeshBuild } from "../mesh/build.ts";
+import {
+	type ManifestInput,
+	readDirectory,
+} from "../sources/read-directory.ts";
+
+/** One thing that is wrong with some files. */
+export interface ManifestProblem {
+	/** An error means that something written would not be in use. */
+	readonly severity: "error" | "warning";
+	/** `RouteRule default/reviews`; absent when no single object is concerned. */
+	readonly object?: string;
+	/** `Invalid`, `File`, or the reason of a finding. */
+	readonly reason: string;
+	readonly path: string;
+	readonly message: string;
+	readonly file?: string;
+	readonly line?: number;
+	readonly column?: number;
+}
+
+/** Files as the server would take them. */
+export interface CheckedManifests {
+	/** Good objects. */
+	readonly objects: number;
+	readonly build: MeshBuild;
+	/** By file and line; problems without a place last. */
+	readonly problems: readonly ManifestProblem[];
+}
+
+/** Reads files, checks each object, and builds the mesh of the good ones. */
+export async function checkManifests(
+	inputs: readonly ManifestInput[],
+): Promise<CheckedManifests> {
+	const read = await readDirectory(inputs);
+	const build = buildMesh(read.objects);
+	const problems: readonly ManifestProblem[] = [
+		...read.problems.map(({ severity, message, ...place }) => ({
+			severity,
+			reason: "File",
+			path: "",
+			message,
+			...placeOf(place),
+		})),
+		...read.invalid.flatMap(({ ref, violations }) =>
+			violations.map(({ path, message, position }) => ({
+				severity: "error" as const,
+				object: printRef(ref),
+				reason: "Invalid",
+				path,
+				message,
+				...placeOf(position),
+			})),
+		),
+		...build.findings.map(({ about, path, reason, message }) => ({
+			severity: "warning" as const,
+			object: printRef(about satisfies ObjectRef),
+			reason,
+			path,
+			message,
+		})),
+	];
+	return {
+		objects: countObjects(read.objects),
+		build,
+		problems: [...problems].sort(compareProblems),
+	};
+}
+
+/** A problem as compilers print theirs: `rules.yaml:9:13: spec.route[0].weight: message`. */
+export function printProblem(problem: ManifestProblem): string {
+	const { file, line, column, severity, object, path, message } = problem;
+	return [
+		...(file === undefined ? [] : [`${file}:${line}:${column}`]),
+		...(severity === "warning" ? ["warning"] : []),
+		...(file === undefined && object !== undefined ? [object] : []),
+		...(path === "" ? [] : [path]),
+		message,
+	].join(": ");
+}
+
+function countObjects(objects: Objects): number {
+	return Object.values(objects).reduce(
+		(total, map: ReadonlyMap<string, unknown>) => total + map.size,
+		0,
+	);
+}
+
+function placeOf(
+	place: Position | undefined,
+): Pick<ManifestProblem, "file" | "line" | "column"> {
+	if (place === undefined) return {};
+	const { file, line, column } = place;
+	return { file, line, column };
+}
+
+function compareProblems(a: ManifestProblem, b: ManifestProblem): number {
+	// "~" sorts after what file names begin with.
+	return (
+		compareText(a.file ?? "~", b.file ?? "~") ||
+		(a.line ?? 0) - (b.line ?? 0) ||
+		(a.column ?? 0) - (b.column ?? 0) ||
+		compareText(a.object ?? "", b.object ?? "") ||
+		compareText(a.path, b.path)
+	);
+}
