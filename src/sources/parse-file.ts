@@ -176,10 +176,15 @@ class ContentBuilder implements DocumentContent {
 	 * in memory; those of JSON would have to be made, which few places are worth.
 	 */
 	#spot(document: ValueDocument, at: string): () => Spot {
-		if (this.#syntax === "json") return () => document.spotOf(at);
-		const spot = document.spotOf(at);
-		return () => spot;
+		return this.#syntax === "json"
+			? () => document.spotOf(at)
+			: always(document.spotOf(at));
 	}
+}
+
+/** A function of its own, as a closure keeps everything that its neighbours use alive. */
+function always<T>(value: T): () => T {
+	return () => value;
 }
 
 function factsOf(
