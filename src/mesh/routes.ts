@@ -239,7 +239,10 @@ function gatewayTables(
 	previous: RoutesPart["gateways"] | undefined,
 ): RoutesPart["gateways"] {
 	const rules = new Map<string, Rule[]>();
-	for (const one of [...compiled.values()].sort(compareOrder)) {
+	const attached = [...compiled.values()].filter(
+		({ object }) => object.spec.gateways !== undefined,
+	);
+	for (const one of attached.sort(compareOrder)) {
 		const rule = firstInForce(one, tables);
 		for (const gateway of rule?.gateways ?? []) {
 			const list = rules.get(gateway);
