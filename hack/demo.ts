@@ -119,6 +119,13 @@ function firstStopSignal(): {
 			if (performance.now() - firstMs > 1_000) actOnSecond();
 		});
 	}
+	// An npm that was killed cannot pass anything on.
+	const { ppid, env } = process;
+	if (env["npm_lifecycle_event"] !== undefined) {
+		setInterval(() => {
+			if (process.ppid !== ppid) stop();
+		}, 1_000).unref();
+	}
 	return {
 		first: promise,
 		onSecond: (act) => {
