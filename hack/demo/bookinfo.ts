@@ -60,6 +60,7 @@ export async function startBookinfo(
 	const controlPlane = parts.start("control-plane", process.execPath, [
 		...[LATEEN, "serve", `--source=directory:${files}`],
 		...["--state-dir", stateDir, "--xds-listen", "127.0.0.1:0"],
+		...["--log-format", "text"],
 	]);
 	const serveFile = join(stateDir, "serve.json");
 	const { xds } = await waitFor(parts, "the control plane to serve", async () =>
