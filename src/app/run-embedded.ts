@@ -12,7 +12,6 @@ export async function runEmbedded(
 	settings: ServeSettings,
 	effective: readonly EffectiveSetting[],
 ): Promise<void> {
-	const startMs = performance.now();
 	const isTerminal = process.stderr.isTTY === true;
 	const logger = createLogger({
 		level: settings.logLevel,
@@ -57,7 +56,8 @@ export async function runEmbedded(
 			xds: printAddress(server.xds),
 			admin: printAdmin(server.admin),
 			stateDir: server.stateDir,
-			tookMs: Math.round(performance.now() - startMs),
+			// Counted from the start of the process.
+			tookMs: Math.round(performance.now()),
 		});
 		await stopped;
 		await server[Symbol.asyncDispose]();
