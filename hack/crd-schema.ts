@@ -134,6 +134,13 @@ export function collectMaps(root: CrdSchema): readonly string[] {
 		.map(({ at }) => at.join("/"));
 }
 
+/** The places of all fields that their objects must have, in the same form. */
+export function collectRequired(root: CrdSchema): readonly string[] {
+	return nodesOf(root, []).flatMap(({ at, schema }) =>
+		(schema.required ?? []).map((name) => [...at, name].join("/")),
+	);
+}
+
 interface SchemaNode {
 	readonly at: readonly string[];
 	readonly schema: CrdSchema;

@@ -16,7 +16,12 @@ import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import { parse } from "yaml";
 import type { CrdSchema } from "./crd-schema.ts";
-import { collectCelRules, collectMaps, toJsonSchema } from "./crd-schema.ts";
+import {
+	collectCelRules,
+	collectMaps,
+	collectRequired,
+	toJsonSchema,
+} from "./crd-schema.ts";
 import { printCrdTypes } from "./print-crd-types.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -75,6 +80,7 @@ async function validatorCode(schema: CrdSchema): Promise<string> {
 	const source = `${standaloneCode.default(ajv, validate)}
 export const celRules = ${JSON.stringify(collectCelRules(schema), null, "\t")};
 export const maps = new Set(${JSON.stringify(collectMaps(schema), null, "\t")});
+export const required = new Set(${JSON.stringify(collectRequired(schema), null, "\t")});
 `;
 	// ajv's code asks for parts of ajv at run time; the bundle carries them.
 	const bundle = await build({
@@ -130,6 +136,9 @@ export const celRules: readonly CelRule[];
 
 /** Places of the maps, whose keys users choose; steps are joined by slashes. */
 export const maps: ReadonlySet<string>;
+
+/** Places of the fields that their objects must have, in the same form. */
+export const required: ReadonlySet<string>;
 `;
 
 if (import.meta.main) await generateCrd();

@@ -198,7 +198,7 @@ function parseSpec<Spec>(
 ): { readonly spec: Spec } {
 	const refused = checkSchema(schema, object, report);
 	checkCelRules(schema, object, refused, report);
-	removeRefused(object, refused);
+	removeRefused(schema, object, refused);
 	const { spec } = object as { readonly spec: Spec };
 	if (isRecord(spec)) check(spec as Partial<Spec>, report);
 	return { spec };

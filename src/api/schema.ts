@@ -29,4 +29,6 @@ export interface Schema {
 	readonly celRules: readonly CelRule[];
 	/** Places of the maps, whose keys users choose; steps are joined by slashes. */
 	readonly maps: ReadonlySet<string>;
+	/** Places of the fields that their objects must have, in the same form. */
+	readonly required: ReadonlySet<string>;
 }
