@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
 	constants,
 	type IncomingHttpHeaders,
@@ -89,7 +90,7 @@ export async function serveGrpc(
 
 		const ownBudget = new ByteBudget(2 * limits.maxRequestBytes, budget);
 		let ownStreams = 0;
-		session.on("stream", (stream, headers) => {
+		session.on("stream", (stream, headers, _flags, rawHeaders) => {
 			// Reported by "close"; without a listener it would end the process.
 			stream.on("error", () => {});
 			// A client may open more than it was granted before it has seen the settings.
@@ -113,6 +114,15 @@ export async function serveGrpc(
 					stream,
 					grpcStatus.resourceExhausted,
 					"The server has too many open streams; try again later.",
+				);
+				return;
+			}
+			// HTTP/2 only announces this limit; the library enforces 64 KiB.
+			if (headerBytes(rawHeaders) > limits.maxHeaderBytes) {
+				refuseCall(
+					stream,
+					grpcStatus.resourceExhausted,
+					`The headers are larger than ${limits.maxHeaderBytes} bytes.`,
 				);
 				return;
 			}
@@ -159,6 +169,7 @@ export async function serveGrpc(
 				for (const [session, socket] of sessions) destroy(session, socket);
 			}, limits.stopMs);
 			await closed;
+			for (const socket of sessions.values()) await once(socket, "close");
 			clearTimeout(deadline);
 		},
 	};
@@ -179,6 +190,13 @@ function sessionOptions(limits: GrpcLimits): ServerOptions {
 			enablePush: false,
 		},
 	};
+}
+
+/** As SETTINGS_MAX_HEADER_LIST_SIZE counts them, RFC 9113 section 6.5.2. */
+function headerBytes(rawHeaders: readonly string[]): number {
+	let bytes = 0;
+	for (const text of rawHeaders) bytes += text.length + 16;
+	return bytes;
 }
 
 /** The method that is called, or undefined after the stream was answered with why not. */
