@@ -22,6 +22,12 @@ export interface DeltaRequest {
 	readonly error: string | undefined;
 }
 
+/**
+ * Number of what a proxy brought from an earlier stream: older than any removal,
+ * so a removal waits until it is known to be current.
+ */
+const beforeAnyChange = 0;
+
 /** Types that Envoy asks for without naming anything. */
 function mayBeLegacyWildcard(type: ResourceType): boolean {
 	return type === "cluster" || type === "listener" || type === "virtualHost";
@@ -67,7 +73,7 @@ export class DeltaStream extends StreamState {
 			subscription.change(request, mayBeLegacyWildcard(type));
 		for (const name of dropped) {
 			// Still covered by a wildcard: the proxy must be told whether it keeps it.
-			if (this.mayHave(type, name)) state.look(name, this.change, true);
+			if (this.mayHave(type, name)) state.look(name, this.change, "forced");
 			else this.#forget(type, name);
 		}
 		if (wildcardEnded) {
@@ -77,8 +83,9 @@ export class DeltaStream extends StreamState {
 		}
 		const resumed = isFirst ? this.#resume(request, state) : undefined;
 		for (const name of asked) {
+			if (isFirst && state.held.has(name)) continue;
 			// A name that is asked for again was dropped by the proxy, whatever it had acknowledged.
-			state.look(name, this.change, !(isFirst && state.held.has(name)));
+			state.look(name, this.change, "forced");
 		}
 		if (wildcardAsked) this.#lookAtEverything(type, state, isFirst);
 		if (isFirst && (type === "cluster" || type === "listener")) {
@@ -100,7 +107,7 @@ export class DeltaStream extends StreamState {
 		if (!super.mayHave(type, name)) return false;
 		if (type !== "virtualHost") return true;
 		const isNamed = this.types.virtualHost.subscription?.names.has(name);
-		return isNamed === true || this.types.route.hasSent(tableOf(name));
+		return isNamed === true || this.#hasTable(tableOf(name));
 	}
 
 	protected override hasOtherWork(type: ResourceType): boolean {
@@ -114,11 +121,15 @@ export class DeltaStream extends StreamState {
 	): Content | undefined {
 		const sent = new Map<string, Resource | undefined>();
 		const fresh: Resource[] = [];
-		for (const [name, forced] of state.pending) {
+		for (const [name, reason] of state.pending) {
+			const forced = reason === "forced";
 			const resource = this.resources.get(type, name);
 			if (resource === undefined) {
 				if (forced) sent.set(name, undefined);
-				else if (state.hasSent(name) && !state.rejectedRemoval(name)) {
+				else if (
+					state.hasSent(name) &&
+					(reason === "retry" || !state.rejectedRemoval(name))
+				) {
 					state.removals.set(name, this.change);
 				}
 				continue;
@@ -127,11 +138,14 @@ export class DeltaStream extends StreamState {
 			const isWanted =
 				this.mayHave(type, name) ||
 				(forced && type === "endpoint" && this.types.cluster.hasSent(name));
-			if (!isWanted || !(forced || state.lacks(resource))) continue;
+			if (!isWanted || (reason === "changed" && !state.lacks(resource))) {
+				continue;
+			}
 			sent.set(name, resource);
 			fresh.push(resource);
-			if (type === "route" && (forced || !state.hasSent(name))) {
-				this.#lookAtTable(name, forced);
+			// What Envoy was sent for a route configuration that it did not accept, it did not keep.
+			if (type === "route" && (forced || !state.held.has(name))) {
+				this.#lookAtTable(name, true);
 			}
 		}
 		state.pending.clear();
@@ -160,7 +174,7 @@ export class DeltaStream extends StreamState {
 			const isCurrent = resource?.version === version;
 			state.held.set(name, isCurrent ? resource : version);
 			if (isCurrent) resources.push(resource);
-			else state.look(name, this.change, false);
+			else state.look(name, beforeAnyChange, "changed");
 		}
 		return { type, resources, removed: [] };
 	}
@@ -171,11 +185,13 @@ export class DeltaStream extends StreamState {
 		isFirst: boolean,
 	): void {
 		for (const name of this.resources.names(type)) {
-			if (this.mayHave(type, name)) state.look(name, this.change, !isFirst);
+			if (!this.mayHave(type, name)) continue;
+			if (isFirst) state.look(name, beforeAnyChange, "changed");
+			else state.look(name, this.change, "forced");
 		}
 		if (type !== "virtualHost") return;
 		for (const name of this.resources.names("route")) {
-			if (this.types.route.hasSent(name)) this.#noteIfEmpty(name);
+			if (this.#hasTable(name)) this.#noteIfEmpty(name);
 		}
 	}
 
@@ -183,14 +199,21 @@ export class DeltaStream extends StreamState {
 	 * Has the virtual hosts of a route configuration sent. Envoy asks for virtual
 	 * hosts once, not again for each further route configuration.
 	 */
-	#lookAtTable(table: string, forced: boolean): void {
+	#lookAtTable(table: string, isNew: boolean): void {
 		const hosts = this.types.virtualHost;
 		if (hosts.subscription?.wildcard !== true) return;
 		for (const name of this.resources.names("virtualHost")) {
-			if (tableOf(name) === table) hosts.look(name, this.change, forced);
+			if (tableOf(name) !== table) continue;
+			if (isNew) hosts.look(name, this.change, "forced");
+			else hosts.look(name, beforeAnyChange, "changed");
 		}
 		hosts.urgent = true;
 		this.#noteIfEmpty(table);
+	}
+
+	/** Whether the proxy wants a route configuration and was sent it. */
+	#hasTable(table: string): boolean {
+		return super.mayHave("route", table) && this.types.route.hasSent(table);
 	}
 
 	#noteIfEmpty(table: string): void {
@@ -203,7 +226,7 @@ export class DeltaStream extends StreamState {
 	/** An empty response does not end Envoy's wait for virtual hosts; the removal of one that never was does. */
 	#closeEmptyTables(sent: Map<string, Resource | undefined>): void {
 		for (const table of this.#emptyTables) {
-			if (this.types.route.hasSent(table)) sent.set(`${table}/none`, undefined);
+			if (this.#hasTable(table)) sent.set(`${table}/none`, undefined);
 		}
 		this.#emptyTables.clear();
 	}

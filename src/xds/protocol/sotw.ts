@@ -80,11 +80,11 @@ export class SotwStream extends StreamState {
 		}
 		const isInitial = nonce === "";
 		for (const name of isInitial ? subscription.names : asked) {
-			state.look(name, this.change, true);
+			state.look(name, this.change, "forced");
 		}
 		if (subscription.wildcard && (isInitial || wildcardAsked)) {
 			for (const name of this.resources.names(type)) {
-				state.look(name, this.change, true);
+				state.look(name, this.change, "forced");
 			}
 		}
 		if (isFullState(type) && (isInitial || wildcardAsked || asked.length > 0)) {
@@ -114,7 +114,7 @@ export class SotwStream extends StreamState {
 		nowMs: number,
 	): Content | undefined {
 		const fresh: Resource[] = [];
-		for (const [name, forced] of state.pending) {
+		for (const [name, reason] of state.pending) {
 			const resource = this.resources.get(type, name);
 			if (resource === undefined) {
 				if (state.hasSent(name) && !state.rejectedRemoval(name)) {
@@ -124,7 +124,7 @@ export class SotwStream extends StreamState {
 			}
 			state.removals.delete(name);
 			if (!this.mayHave(type, name)) continue;
-			if (forced || state.lacks(resource)) fresh.push(resource);
+			if (reason !== "changed" || state.lacks(resource)) fresh.push(resource);
 		}
 		state.pending.clear();
 		const sent = new Map<string, Resource | undefined>();
@@ -141,6 +141,10 @@ export class SotwStream extends StreamState {
 		if (fresh.length === 0 && sent.size === 0 && !state.mustAnswer) {
 			return undefined;
 		}
+		// A removal that was rejected is repeated by every list that leaves the name out.
+		for (const [name, rejected] of state.rejected) {
+			if (rejected === undefined) sent.set(name, undefined);
+		}
 		const list = [...this.#wanted(type, state), ...kept];
 		for (const resource of list) sent.set(resource.name, resource);
 		return {
@@ -154,7 +158,7 @@ export class SotwStream extends StreamState {
 	#collectChanges(type: ResourceType, state: TypeState): Content | undefined {
 		const sent = new Map<string, Resource>();
 		let bytes = 0;
-		for (const [name, forced] of state.pending) {
+		for (const [name, reason] of state.pending) {
 			if (bytes >= fullResponseBytes) break;
 			state.pending.delete(name);
 			const resource = this.resources.get(type, name);
@@ -164,7 +168,7 @@ export class SotwStream extends StreamState {
 				continue;
 			}
 			if (!this.mayHave(type, name)) continue;
-			if (!forced && !state.lacks(resource)) continue;
+			if (reason === "changed" && !state.lacks(resource)) continue;
 			sent.set(name, resource);
 			bytes += resource.bytes.length;
 		}

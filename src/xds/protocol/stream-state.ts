@@ -140,7 +140,7 @@ export abstract class StreamState {
 			if (state.subscription === undefined) continue;
 			for (const name of names) {
 				if (!state.held.has(name) && !this.mayHave(type, name)) continue;
-				state.look(name, this.change, false);
+				state.look(name, this.change, "changed");
 				concerned = true;
 			}
 		}
@@ -165,6 +165,9 @@ export abstract class StreamState {
 				}
 			}
 			const since = state.pending.size === 0 ? this.change : state.pendingSince;
+			state.retryRejected(this.change, (name) =>
+				this.resources.get(type, name),
+			);
 			const content = this.collect(type, state, nowMs);
 			state.urgent = false;
 			if (content === undefined) continue;
@@ -317,7 +320,7 @@ export abstract class StreamState {
 			for (const { name } of content.fresh) {
 				if (this.resources.get("endpoint", name) === undefined) continue;
 				// Envoy warms a cluster until it is told its endpoints, also after an update, and does not ask again.
-				this.types.endpoint.look(name, this.change, true);
+				this.types.endpoint.look(name, this.change, "forced");
 				if (!state.hasSent(name)) this.#awaitingEndpoints.add(name);
 			}
 		}
@@ -375,6 +378,9 @@ export abstract class StreamState {
 		if (state.pending.size > 0 && state.pendingSince <= change) return false;
 		if (state.inFlight !== undefined && state.inFlight.since <= change) {
 			return false;
+		}
+		for (const removedAt of state.removals.values()) {
+			if (removedAt <= change) return false;
 		}
 		// What was rejected was not replaced: the proxy goes on with what it had, which may point anywhere.
 		return state.rejected.size === 0;

@@ -19,6 +19,16 @@ export interface InFlight {
 	readonly since: number;
 }
 
+/** Why a name is looked at, the stronger reason last. */
+const reasons = ["changed", "retry", "forced"] as const;
+
+/**
+ * Why a name is looked at: it may have `changed`; it was rejected together with
+ * something that has changed since and deserves a `retry`; or the proxy is to
+ * get it even if it has it (`forced`).
+ */
+export type LookReason = (typeof reasons)[number];
+
 /**
  * Everything that is known about one type on one stream. It holds references to
  * shared resources and names of what to look at, never a history.
@@ -30,8 +40,8 @@ export class TypeState {
 	readonly held = new Map<string, Held>();
 	/** What it rejected and did not get anything else for since; undefined stands for a removal. */
 	readonly rejected = new Map<string, Resource | undefined>();
-	/** Names to look at; true when the resource must go out even if the proxy has it. */
-	readonly pending = new Map<string, boolean>();
+	/** Names to look at, and why. */
+	readonly pending = new Map<string, LookReason>();
 	/** Number of the oldest change in `pending`. */
 	pendingSince = 0;
 	/** Names that are gone but that something may still point at, with the number of the change that removed them. */
@@ -53,11 +63,33 @@ export class TypeState {
 		return true;
 	}
 
-	/** Notes that a name is to be looked at because of change number `change`. */
-	look(name: string, change: number, forced: boolean): void {
-		if (this.pending.size === 0) this.pendingSince = change;
-		this.pending.set(name, forced || this.pending.get(name) === true);
-		if (forced) this.urgent = true;
+	/** Notes that a name is to be looked at, because of change number `change`. */
+	look(name: string, change: number, reason: LookReason): void {
+		this.pendingSince =
+			this.pending.size === 0 ? change : Math.min(this.pendingSince, change);
+		const other = this.pending.get(name);
+		const isStronger =
+			other === undefined || reasons.indexOf(reason) > reasons.indexOf(other);
+		if (isStronger) this.pending.set(name, reason);
+		if (reason === "forced") this.urgent = true;
+	}
+
+	/**
+	 * Has everything that was rejected looked at again if one of these names is
+	 * something else by now. A proxy that refuses one resource may refuse the
+	 * whole response, and its words need not say which it was; so what was refused
+	 * together is tried again together, once for each change.
+	 */
+	retryRejected(
+		change: number,
+		current: (name: string) => Resource | undefined,
+	): void {
+		if (this.rejected.size === 0) return;
+		const isOther = (name: string): boolean =>
+			this.rejected.has(name) &&
+			this.rejected.get(name)?.version !== current(name)?.version;
+		if (![...this.pending.keys()].some(isOther)) return;
+		for (const name of this.rejected.keys()) this.look(name, change, "retry");
 	}
 
 	/** Forgets a name that the proxy no longer wants. */

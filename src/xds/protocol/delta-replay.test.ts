@@ -1,0 +1,238 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import {
+	type MemoryChange,
+	MemoryResources,
+	resource,
+} from "../../../test/testkit/memory-resources.ts";
+import {
+	SimulatedEnvoy,
+	tableOf,
+	target,
+} from "../../../test/testkit/simulated-envoy.ts";
+import type { ResourceType } from "../resource-type.ts";
+
+/** A mesh in small: what points where. Every cluster has endpoints. */
+interface SmallMesh {
+	/** Cluster and its version. */
+	readonly clusters: ReadonlyMap<number, number>;
+	/** Version of the endpoints of each cluster. */
+	readonly endpoints: readonly number[];
+	/** Listener, to its route configuration. */
+	readonly listeners: ReadonlyMap<number, number>;
+	/** Virtual hosts of each route configuration: number, version, and a number that picks one of the clusters. */
+	readonly hosts: readonly (readonly [
+		table: number,
+		host: number,
+		version: number,
+		pick: number,
+	])[];
+}
+
+const tables = 3;
+const small = fc.nat({ max: 2 });
+
+const mesh: fc.Arbitrary<SmallMesh> = fc.record({
+	clusters: fc
+		.array(fc.tuple(fc.nat({ max: 3 }), small), { minLength: 1, maxLength: 4 })
+		.map((pairs) => new Map(pairs)),
+	endpoints: fc.tuple(small, small, small, small),
+	listeners: fc
+		.array(fc.tuple(small, fc.nat({ max: tables - 1 })), { maxLength: 3 })
+		.map((pairs) => new Map(pairs)),
+	hosts: fc.array(
+		fc.tuple(fc.nat({ max: tables - 1 }), small, small, fc.nat({ max: 3 })),
+		{ maxLength: 6 },
+	),
+});
+
+/** All resources of a mesh, version by name. `salt` makes all of them new. */
+function resourcesOf(
+	{ clusters, endpoints, listeners, hosts }: SmallMesh,
+	salt: string,
+): ReadonlyMap<ResourceType, ReadonlyMap<string, string>> {
+	const names = [...clusters.keys()];
+	return new Map<ResourceType, Map<string, string>>([
+		[
+			"cluster",
+			new Map([...clusters].map(([c, v]) => [`c${c}`, `${salt}${v}`])),
+		],
+		[
+			"endpoint",
+			new Map(names.map((c) => [`c${c}`, `${salt}${endpoints[c] ?? 0}`])),
+		],
+		[
+			"listener",
+			new Map(
+				[...listeners].map(([l, table]) => [`l${l}`, `${salt}>r${table}`]),
+			),
+		],
+		[
+			"route",
+			new Map([...listeners.values()].map((table) => [`r${table}`, salt])),
+		],
+		[
+			"virtualHost",
+			new Map(
+				hosts
+					.filter(([table]) => [...listeners.values()].includes(table))
+					.map(([table, host, version, pick]) => [
+						`r${table}/h${host}`,
+						`${salt}${version}>c${names[pick % names.length]}`,
+					]),
+			),
+		],
+	]);
+}
+
+/** Makes `all` everything that there is, in one change. */
+function become(
+	resources: MemoryResources,
+	all: ReadonlyMap<ResourceType, ReadonlyMap<string, string>>,
+): void {
+	const changes: MemoryChange[] = [];
+	for (const [type, versions] of all) {
+		for (const name of resources.names(type)) {
+			if (!versions.has(name)) changes.push({ type, remove: name });
+		}
+		for (const [name, version] of versions) {
+			if (resources.get(type, name)?.version === version) continue;
+			changes.push({ type, put: resource(name, version) });
+		}
+	}
+	resources.change(changes);
+}
+
+type Step =
+	| { readonly op: "become"; readonly mesh: SmallMesh }
+	| { readonly op: "request" | "reconnect" }
+	| { readonly op: "response"; readonly accept: boolean }
+	| { readonly op: "wait"; readonly ms: number };
+
+const step = (mayRefuse: boolean): fc.Arbitrary<Step> =>
+	fc.oneof(
+		{
+			weight: 3,
+			arbitrary: fc.record({ op: fc.constant("become" as const), mesh }),
+		},
+		{ weight: 8, arbitrary: fc.constant({ op: "request" as const }) },
+		{
+			weight: 8,
+			arbitrary: fc.record({
+				op: fc.constant("response" as const),
+				accept: mayRefuse
+					? fc.integer({ min: 0, max: 3 }).map((roll) => roll > 0)
+					: fc.constant(true),
+			}),
+		},
+		{ weight: 1, arbitrary: fc.constant({ op: "reconnect" as const }) },
+		{
+			weight: 2,
+			arbitrary: fc.record({
+				op: fc.constant("wait" as const),
+				ms: fc.nat({ max: 60 }),
+			}),
+		},
+	);
+
+function run(
+	resources: MemoryResources,
+	envoy: SimulatedEnvoy,
+	steps: readonly Step[],
+): void {
+	for (const one of steps) {
+		switch (one.op) {
+			case "become":
+				become(resources, resourcesOf(one.mesh, ""));
+				break;
+			case "request":
+				envoy.deliverRequest();
+				break;
+			case "response":
+				envoy.deliverResponse(one.accept);
+				break;
+			case "reconnect":
+				envoy.reconnect();
+				break;
+			case "wait":
+				envoy.nowMs += one.ms;
+				envoy.pump();
+				break;
+		}
+	}
+}
+
+/** What a proxy that has caught up has: everything its clusters and listeners lead to. */
+function expected(
+	all: ReadonlyMap<ResourceType, ReadonlyMap<string, string>>,
+): object {
+	const of = (type: ResourceType) => all.get(type) ?? new Map<string, string>();
+	const routes = new Set([...of("listener").values()].map(target));
+	return {
+		cluster: of("cluster"),
+		endpoint: of("endpoint"),
+		listener: of("listener"),
+		route: of("route"),
+		virtualHost: new Map(
+			[...of("virtualHost")].filter(([name]) => routes.has(tableOf(name))),
+		),
+	};
+}
+
+describe("DeltaStream and a proxy that behaves like Envoy", () => {
+	it("agree in the end, and nothing ever points at what is not there, whatever happens in between", () => {
+		fc.assert(
+			fc.property(
+				mesh,
+				fc.boolean(),
+				fc.array(step(false), { maxLength: 80 }),
+				mesh,
+				(first, settled, steps, last) => {
+					const resources = new MemoryResources();
+					become(resources, resourcesOf(first, ""));
+					const envoy = new SimulatedEnvoy(resources);
+					if (settled) envoy.settle();
+					run(resources, envoy, steps);
+					const end = resourcesOf(last, "");
+					become(resources, end);
+					envoy.settle();
+					expect(envoy.complaints.join("\n")).to.equal("");
+					expect(envoy.has).to.deep.equal(expected(end));
+
+					envoy.received.length = 0;
+					envoy.reconnect();
+					envoy.settle();
+					const sentAgain = envoy.received.filter(
+						(text) => !text.endsWith("/none"),
+					);
+					expect(sentAgain).to.deep.equal([]);
+				},
+			),
+			{ numRuns: 500 },
+		);
+	});
+
+	it("agree in the end when the proxy refuses responses on the way, and what was refused changes", () => {
+		fc.assert(
+			fc.property(
+				mesh,
+				fc.boolean(),
+				fc.array(step(true), { maxLength: 80 }),
+				mesh,
+				(first, settled, steps, last) => {
+					const resources = new MemoryResources();
+					become(resources, resourcesOf(first, ""));
+					const envoy = new SimulatedEnvoy(resources);
+					if (settled) envoy.settle();
+					run(resources, envoy, steps);
+					const end = resourcesOf(last, "new");
+					become(resources, end);
+					envoy.settle();
+					expect(envoy.complaints.join("\n")).to.equal("");
+					expect(envoy.has).to.deep.equal(expected(end));
+				},
+			),
+			{ numRuns: 500 },
+		);
+	});
+});
