@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -86,7 +86,6 @@ describe("serveHttp", () => {
 		const dead = createServer().listen(path);
 		await new Promise((resolve) => dead.once("listening", resolve));
 		// A closed server removes its file; one that is put in its place stays, and nobody listens on it.
-		const { rename } = await import("node:fs/promises");
 		await rename(path, `${path}.kept`);
 		await new Promise((resolve) => dead.close(resolve));
 		await rename(`${path}.kept`, path);
