@@ -1,0 +1,212 @@
+/**
+ * `npm run bench`: what the control plane needs, as a table with aims.
+ *
+ *   --only NAME   one part: control-plane, scale, encode or mesh
+ *   --quick       smaller and shorter; its figures compare with nothing
+ *   --json FILE   the figures as a list of {name, value, unit, aim, meets}
+ *   --write       the table into bench/results/
+ *   --program F   the program to measure; otherwise dist/lateen.js, built anew
+ *   --profile DIR a CPU profile of each server
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import {
+	type ControlPlaneCost,
+	type ControlPlaneOptions,
+	measureControlPlane,
+} from "./control-plane.ts";
+import { measureEncode } from "./encode.ts";
+import { type Figure, figure, printFigures, quantile } from "./figure.ts";
+import { measureMesh } from "./mesh.ts";
+import { machine } from "./server-process.ts";
+
+const root = join(import.meta.dirname, "..");
+const parts = ["control-plane", "scale", "encode", "mesh"] as const;
+type Part = (typeof parts)[number];
+
+async function main(signal: AbortSignal): Promise<void> {
+	const { values } = parseArgs({
+		options: {
+			only: { type: "string", multiple: true, default: [...parts] },
+			quick: { type: "boolean", default: false },
+			json: { type: "string" },
+			write: { type: "boolean", default: false },
+			program: { type: "string" },
+			profile: { type: "string" },
+		},
+	});
+	const wanted = values.only.map(parsePart);
+	const needsServer = wanted.some(
+		(p) => p === "control-plane" || p === "scale",
+	);
+	const program =
+		values.program ?? (needsServer ? await buildProgram(signal) : "");
+	const normal: ControlPlaneOptions = {
+		program,
+		...(values.quick
+			? { services: 200, rules: 40, streams: 50, rounds: 20, idleMs: 2_000 }
+			: {
+					services: 1_000,
+					rules: 200,
+					streams: 200,
+					rounds: 100,
+					idleMs: 10_000,
+				}),
+		profileDir: values.profile,
+		signal,
+	};
+	const large = { ...normal, services: normal.services * 5 };
+
+	const figures: Figure[] = [];
+	let base: ControlPlaneCost | undefined;
+	if (needsServer) {
+		say(describe(normal));
+		base = await measureControlPlane(normal);
+	}
+	if (base && wanted.includes("control-plane"))
+		figures.push(...controlPlaneFigures(base));
+	if (base && wanted.includes("scale")) {
+		say(describe(large));
+		figures.push(...scaleFigures(base, await measureControlPlane(large)));
+	}
+	if (wanted.includes("encode")) figures.push(...encodeFigures());
+	if (wanted.includes("mesh")) figures.push(...meshFigures());
+
+	const table = printFigures(figures);
+	console.log(`\n${table}\n`);
+	if (values.json !== undefined)
+		await writeFile(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
+	if (values.write)
+		await writeFile(
+			join(root, "bench/results/control-plane.md"),
+			`# Figures of the control plane\n\nMade by \`npm run bench -- --write\`. ${machine()}. ${describe(normal)}\n\n${table}\n`,
+		);
+}
+
+function parsePart(text: string): Part {
+	const part = parts.find((one) => one === text);
+	if (part !== undefined) return part;
+	throw new Error(
+		`There is no part ${text}; the parts are ${parts.join(", ")}.`,
+	);
+}
+
+function describe({
+	services,
+	rules,
+	streams,
+	rounds,
+}: ControlPlaneOptions): string {
+	return `${services.toLocaleString("en")} services with 2 endpoints each in 20 namespaces, ${rules} RouteRules, ${streams} delta streams, ${rounds} changes of each kind.`;
+}
+
+function say(text: string): void {
+	console.error(`bench: ${text}`);
+}
+
+async function buildProgram(signal: AbortSignal): Promise<string> {
+	const build = spawn(process.execPath, [join(root, "hack/build.ts")], {
+		stdio: "inherit",
+		signal,
+	});
+	const [code] = await once(build, "exit");
+	if (code !== 0) throw new Error("The program could not be built.");
+	return join(root, "dist/lateen.js");
+}
+
+function controlPlaneFigures(cost: ControlPlaneCost): readonly Figure[] {
+	const { rule, endpoint } = cost;
+	return [
+		figure("rule-change-p50", quantile(rule.latenciesMs, 0.5), "ms", "≤ 40"),
+		figure("rule-change-p99", quantile(rule.latenciesMs, 0.99), "ms", "≤ 100"),
+		figure("rule-change-cpu", rule.cpuMs, "ms", "≤ 20"),
+		figure("rule-change-bytes", rule.bytesPerStream, "B/stream", "< 4096"),
+		figure("rule-change-generated", rule.generated, "resources", "≤ 2"),
+		figure("endpoint-change-p50", quantile(endpoint.latenciesMs, 0.5), "ms"),
+		figure("endpoint-change-p99", quantile(endpoint.latenciesMs, 0.99), "ms"),
+		figure("endpoint-change-cpu", endpoint.cpuMs, "ms", "≤ 15"),
+		figure(
+			"endpoint-change-bytes",
+			endpoint.bytesPerStream,
+			"B/stream",
+			"< 2048",
+		),
+		figure("endpoint-change-generated", endpoint.generated, "resources"),
+		figure("first-sync-cpu", cost.syncCpuMs, "ms", "≤ 1500"),
+		figure("first-sync-wall", cost.syncWallMs, "ms", "≤ 2500"),
+		figure("first-sync-bytes", cost.syncBytesPerStream, "B/stream"),
+		figure("rss-after-changes", cost.rssMb, "MB", "< 200"),
+		figure("idle-cpu", cost.idlePercent, "% of a core", "< 1"),
+		figure("start-cpu", cost.startCpuMs, "ms"),
+		figure("start-wall", cost.startWallMs, "ms"),
+	];
+}
+
+function scaleFigures(
+	base: ControlPlaneCost,
+	large: ControlPlaneCost,
+): readonly Figure[] {
+	const median = (cost: ControlPlaneCost, kind: "rule" | "endpoint"): number =>
+		quantile(cost[kind].latenciesMs, 0.5);
+	const changes = (["rule", "endpoint"] as const).flatMap((kind) => [
+		figure(`${kind}-change-p50-5x`, median(large, kind), "ms"),
+		figure(
+			`${kind}-change-p50-factor-5x`,
+			median(large, kind) / median(base, kind),
+			"",
+			"< 3",
+		),
+		figure(`${kind}-change-cpu-5x`, large[kind].cpuMs, "ms"),
+		figure(
+			`${kind}-change-cpu-factor-5x`,
+			large[kind].cpuMs / base[kind].cpuMs,
+			"",
+			"< 3",
+		),
+		figure(
+			`${kind}-change-bytes-5x`,
+			large[kind].bytesPerStream,
+			"B/stream",
+			kind === "rule" ? "< 4096" : "< 2048",
+		),
+	]);
+	return [
+		...changes,
+		figure("first-sync-cpu-5x", large.syncCpuMs, "ms"),
+		figure("first-sync-wall-5x", large.syncWallMs, "ms"),
+		figure("rss-after-changes-5x", large.rssMb, "MB"),
+		figure("idle-cpu-5x", large.idlePercent, "% of a core"),
+		figure("start-cpu-5x", large.startCpuMs, "ms"),
+	];
+}
+
+function encodeFigures(): readonly Figure[] {
+	return measureEncode().flatMap(({ name, library, own }) => {
+		const key = name.replaceAll(/[ ,]+/g, "-");
+		return [
+			figure(`encode-${key}`, own, "µs"),
+			figure(`encode-${key}-times-faster-than-library`, library / own, ""),
+		];
+	});
+}
+
+function meshFigures(): readonly Figure[] {
+	return measureMesh().flatMap(({ services, cold, rule, slice }) => [
+		figure(`mesh-build-cold-${services}`, cold, "ms"),
+		figure(`mesh-build-rule-${services}`, rule, "ms"),
+		figure(`mesh-build-endpoint-${services}`, slice, "ms"),
+	]);
+}
+
+const stopping = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const)
+	process.once(name, () => stopping.abort(new Error(`Ended by ${name}.`)));
+try {
+	await main(stopping.signal);
+} catch (error) {
+	console.error(error instanceof Error ? `bench: ${error.message}` : error);
+	process.exitCode = 1;
+}
