@@ -110,9 +110,26 @@ const rule = fc.record({
 				minLength: 1,
 				maxLength: 3,
 			}),
-			rewrite: fc.record({ path: fc.constant("/x") }),
+			rewrite: fc.oneof(
+				fc.record({ path: fc.constant("/x") }),
+				fc.record({
+					regex: fc.record({
+						pattern: fc.constant("^/(a+)"),
+						replacement: fc.constant("/b\\1"),
+					}),
+				}),
+			),
+			cors: fc.record({
+				allowOrigins: fc.constantFrom(["*"], [{ suffix: ".example.com" }]),
+				maxAge: fc.constant("1h"),
+			}),
 			headers: fc.record({ response: changes }),
-			affinity: fc.record({ header: headerName }),
+			affinity: fc.oneof(
+				fc.record({ header: headerName }),
+				fc.record({
+					cookie: fc.record({ name: headerName, ttl: fc.constant("90s") }),
+				}),
+			),
 		},
 		{ requiredKeys: ["destination"] },
 	),
