@@ -6,7 +6,7 @@ import {
 	resourceWords,
 } from "../admin/readers.ts";
 import { compareText } from "../api/object-ref.ts";
-import { loadPrinter, type Printer } from "../xds/generate/print.ts";
+import type { Printer } from "../xds/generate/print.ts";
 import type { ProxyDirectory } from "../xds/proxy-directory.ts";
 import type { Resource } from "../xds/resource.ts";
 import { type ResourceType, typeUrls } from "../xds/resource-type.ts";
@@ -38,7 +38,10 @@ export function proxiesReader(
 		resources: async (id, word) => {
 			const stream = streamsById(connected).find(([one]) => one === id)?.[1];
 			if (stream === undefined) return undefined;
-			printer ??= loadPrinter();
+			// Printing needs the descriptors of the whole Envoy API, serving does not: most servers never load them.
+			printer ??= import("../xds/generate/print.ts").then(({ loadPrinter }) =>
+				loadPrinter(),
+			);
 			return resourceStates(stream, typeOfWord[word], directory, await printer);
 		},
 	};

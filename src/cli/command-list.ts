@@ -1,12 +1,6 @@
 import type { ReadTokenKey } from "./bootstrap-command.ts";
-import type { Command } from "./command.ts";
-import type { CommandSummary } from "./print-help.ts";
+import type { ListedCommand } from "./listed-command.ts";
 import type { StartServer } from "./serve-command.ts";
-
-/** A command that is loaded when it is needed, so that a short one starts at once. */
-export interface ListedCommand extends CommandSummary {
-	load(): Promise<Command>;
-}
 
 /** What commands need from outside this folder. */
 export interface CommandParts {

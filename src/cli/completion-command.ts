@@ -1,7 +1,7 @@
 import { flagName } from "../settings/setting.ts";
 import { type Command, defineCommand } from "./command.ts";
-import type { ListedCommand } from "./command-list.ts";
 import { exitCode } from "./exit-code.ts";
+import type { ListedCommand } from "./listed-command.ts";
 import { printCompletion, type Shell } from "./print-completion.ts";
 
 const shells: readonly Shell[] = ["bash", "zsh", "fish"];

@@ -1,7 +1,7 @@
 import { nearestName } from "../lib/nearest-name.ts";
 import { type Command, defineCommand } from "./command.ts";
-import type { ListedCommand } from "./command-list.ts";
 import { exitCode } from "./exit-code.ts";
+import type { ListedCommand } from "./listed-command.ts";
 import { printCommandHelp, printProgramHelp } from "./print-help.ts";
 
 /** `lateen help`. */
