@@ -147,10 +147,21 @@ export class TreeWatch {
 			return;
 		}
 		before?.watcher?.close();
-		const watcher = startWatch(folder.path, (_event, name) =>
-			this.#onEvent(folder.relative, name),
-		);
+		const watcher = startWatch(folder.path, (_event, name) => {
+			// A folder that is deleted or moved says so under its own name. A new one
+			// may get its inode number, so the id cannot tell that the watch is dead.
+			if (name === basename(folder.path)) this.#dropWatch(folder.relative);
+			this.#onEvent(folder.relative, name);
+		});
 		this.#folders.set(folder.relative, { ...folder, watcher });
+	}
+
+	#dropWatch(relative: string): void {
+		const folder = this.#folders.get(relative);
+		if (folder === undefined) return;
+		folder.watcher?.close();
+		this.#folders.delete(relative);
+		this.#mark(undefined);
 	}
 
 	#onEvent(folder: string, name: string | null): void {
