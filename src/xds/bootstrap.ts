@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { Locality } from "../mesh/endpoint.ts";
+import { defaults } from "./generate/defaults.ts";
 import type { JsonObject } from "./json.ts";
 import { printNodeId } from "./node-id.ts";
 import type { ProxyAddresses } from "./proxy.ts";
@@ -46,12 +47,6 @@ export interface GrpcBootstrapInput {
 	/** Stands in the result, which therefore is a secret: these clients cannot send headers. */
 	readonly token: string;
 }
-
-/**
- * Regexes up to this compiled size are accepted. Envoy's own default of 100
- * refuses patterns that people write; validation accepts half of this.
- */
-const maxRegexProgramSize = 8_192;
 
 const tokenSecret = "lateen_proxy_token";
 const xdsCluster = "lateen";
@@ -109,8 +104,8 @@ export function generateBootstrap(input: BootstrapInput): EnvoyFiles {
 					{
 						name: "static",
 						static_layer: {
-							"re2.max_program_size.error_level": maxRegexProgramSize,
-							"re2.max_program_size.warn_level": maxRegexProgramSize,
+							"re2.max_program_size.error_level": defaults.maxRegexProgramSize,
+							"re2.max_program_size.warn_level": defaults.maxRegexProgramSize,
 						},
 					},
 					// Lets an operator change runtime keys through the admin interface.

@@ -30,4 +30,9 @@ export const defaults = {
 	maxRequestHeadersKb: 60,
 	/** A client that opens a connection and says nothing is taken for plain TCP after so long. */
 	protocolDetectionTimeoutMs: 1_000,
+	/**
+	 * Regexes up to this compiled size are accepted. Envoy's own default of 100
+	 * refuses patterns that people write; validation of rules refuses larger ones.
+	 */
+	maxRegexProgramSize: 65_536,
 } as const;

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, typeUrls } from "../resource-type.ts";
+import { defaults } from "./defaults.ts";
 import type { Printer } from "./print.ts";
 
 /**
@@ -24,6 +25,17 @@ export function staticBootstrap(
 	return {
 		admin: {
 			address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
+		},
+		layered_runtime: {
+			layers: [
+				{
+					name: "static",
+					static_layer: {
+						"re2.max_program_size.error_level": defaults.maxRegexProgramSize,
+						"re2.max_program_size.warn_level": defaults.maxRegexProgramSize,
+					},
+				},
+			],
 		},
 		static_resources: {
 			clusters: [...printed("cluster").values()].map((cluster) =>
