@@ -11,6 +11,7 @@
  */
 import { compareText, type ObjectRef, printRef } from "../api/object-ref.ts";
 import type { Change } from "../api/objects.ts";
+import type { Position } from "../api/violation.ts";
 import { refKey } from "../store/ref-key.ts";
 import type { FileProblem } from "./file-problem.ts";
 import type { Manifest } from "./manifest.ts";
@@ -139,6 +140,12 @@ export class Definitions {
 			}
 		}
 		return problems;
+	}
+
+	/** Where the object in use begins; undefined when no file defines it. */
+	placeOf(ref: ObjectRef): Position | undefined {
+		const winner = this.#definitions.get(refKey(ref))?.[0];
+		return winner && placeOf(winner, winner.manifest.spot());
 	}
 
 	#rank(id: string, key: string, own: readonly Definition[]): void {

@@ -7,6 +7,8 @@
  * outcome as one batch. What changes meanwhile waits for the next turn.
  */
 import { join } from "node:path";
+import type { ObjectRef } from "../api/object-ref.ts";
+import type { Position } from "../api/violation.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
 import { listingOf } from "../store/listing-of.ts";
@@ -34,6 +36,12 @@ export interface DirectoryOptions {
 	readonly graceMs?: number;
 }
 
+/** A source that knows in which file an object stands. */
+export interface DirectorySource extends Source {
+	/** Where an object begins; undefined when no file defines it now. */
+	placeOf(ref: ObjectRef): Position | undefined;
+}
+
 /** Long work lets others run after so long: a tenth of what a person notices. */
 const PACE_MS = 10;
 
@@ -44,10 +52,17 @@ const PACE_MS = 10;
  *   deleted, as a folder that is not mounted yet looks the same; what disappears
  *   from it is deleted after the grace period.
  */
-export function createDirectorySource(options: DirectoryOptions): Source {
+export function createDirectorySource(
+	options: DirectoryOptions,
+): DirectorySource {
+	let current: DirectoryRun | undefined;
 	return {
 		name: options.name,
-		run: (sink, signal) => new DirectoryRun(options, sink).run(signal),
+		run: (sink, signal) => {
+			current = new DirectoryRun(options, sink);
+			return current.run(signal);
+		},
+		placeOf: (ref) => current?.placeOf(ref),
 	};
 }
 
@@ -98,6 +113,10 @@ class DirectoryRun {
 			signal.removeEventListener("abort", stop);
 			this.#watch.close();
 		}
+	}
+
+	placeOf(ref: ObjectRef): Position | undefined {
+		return this.#files.definitions.placeOf(ref);
 	}
 
 	async #look(dirty: Dirty, signal: AbortSignal): Promise<void> {

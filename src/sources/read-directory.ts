@@ -1,4 +1,6 @@
+import type { ObjectRef } from "../api/object-ref.ts";
 import type { InvalidObject, Objects } from "../api/objects.ts";
+import type { Position } from "../api/violation.ts";
 import { listingOf } from "../store/listing-of.ts";
 import { ObjectStore } from "../store/object-store.ts";
 import { compareProblems, type FileProblem } from "./file-problem.ts";
@@ -20,6 +22,8 @@ export interface ReadManifests {
 	readonly invalid: readonly InvalidObject[];
 	/** What is wrong but belongs to no single object. */
 	readonly problems: readonly FileProblem[];
+	/** Where an object begins. */
+	placeOf(ref: ObjectRef): Position | undefined;
 }
 
 /**
@@ -66,5 +70,6 @@ export async function readDirectory(
 		objects: store.objects.value,
 		invalid: [...store.invalid.value.values()],
 		problems: [...files.problems(), ...faults].sort(compareProblems),
+		placeOf: (ref) => files.definitions.placeOf(ref),
 	};
 }
