@@ -6,6 +6,7 @@ import type { AdminReaders, ObjectState, ProxyState } from "./readers.ts";
 const broken: ObjectState = {
 	ref: { kind: "RouteRule", namespace: "default", name: "reviews" },
 	inForce: true,
+	place: undefined,
 	violations: [
 		{
 			path: "spec.route[0].weight",
@@ -19,6 +20,7 @@ const broken: ObjectState = {
 const dangling: ObjectState = {
 	ref: { kind: "RouteRule", namespace: "default", name: "nowhere" },
 	inForce: true,
+	place: { file: "rules.yaml", line: 20, column: 1 },
 	violations: [],
 	findings: [
 		{
@@ -148,10 +150,11 @@ describe("adminApi", () => {
 			"RouteRule default/reviews",
 		);
 		expect(body).to.have.nested.property(
-			"problems[1].reason",
+			"problems[2].reason",
 			"DestinationNotFound",
 		);
-		expect(body).to.have.nested.property("problems[2].file", "a.yaml");
+		expect(body).to.have.nested.property("problems[1].file", "a.yaml");
+		expect(body).to.have.nested.property("problems[2].line", 20);
 	});
 
 	it("shows a proxy by workload or by id, with what it has not acknowledged", async () => {

@@ -95,6 +95,7 @@ function objectsBody(query: URLSearchParams, readers: AdminReaders): unknown {
 		.toSorted((a, b) => compareRefs(a.ref, b.ref))
 		.map((one) => ({
 			...one.ref,
+			...one.place,
 			inForce: one.inForce,
 			accepted: one.violations.length === 0,
 			violations: one.violations.map(({ path, message, position }) => ({

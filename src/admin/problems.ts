@@ -40,7 +40,7 @@ export function listProblems(reader: ObjectsReader): readonly Problem[] {
 			line: problem.line,
 			column: problem.column,
 		})),
-		...reader.objects().flatMap(({ ref, violations, findings }) => [
+		...reader.objects().flatMap(({ ref, place, violations, findings }) => [
 			...violations.map(({ path, message, position }) => ({
 				severity: "error" as const,
 				object: printRef(ref),
@@ -55,6 +55,7 @@ export function listProblems(reader: ObjectsReader): readonly Problem[] {
 				reason,
 				path,
 				message,
+				...place,
 			})),
 		]),
 	];

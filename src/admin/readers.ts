@@ -1,5 +1,5 @@
 import type { ObjectRef } from "../api/object-ref.ts";
-import type { Violation } from "../api/violation.ts";
+import type { Position, Violation } from "../api/violation.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Readiness } from "../observability/health.ts";
 
@@ -8,6 +8,8 @@ export interface ObjectState {
 	readonly ref: ObjectRef;
 	/** Whether some form of it is in use: the newest, or while that is refused the last good one. */
 	readonly inForce: boolean;
+	/** Where it begins; undefined when its source has no files. */
+	readonly place: Position | undefined;
 	/** Why the newest form is refused; empty when it is in use. */
 	readonly violations: readonly Violation[];
 	readonly findings: readonly Finding[];

@@ -126,9 +126,6 @@ async function start(
 		mesh: controller.state,
 		catalog,
 	});
-	stops.add(
-		logProblems({ invalid: store.invalid, mesh: controller.state }, logger),
-	);
 	const fileProblems = new WritableSignal<readonly FileProblem[]>([]);
 	stops.add(logFileProblems(fileProblems, logger));
 	const source = createDirectorySource({
@@ -139,6 +136,17 @@ async function start(
 		// Kinds that are not read are among the problems, too.
 		report: () => undefined,
 	});
+
+	stops.add(
+		logProblems(
+			{
+				invalid: store.invalid,
+				mesh: controller.state,
+				placeOf: (ref) => source.placeOf(ref),
+			},
+			logger,
+		),
+	);
 
 	const admin = stops.own(
 		await serveHttp({
@@ -152,6 +160,7 @@ async function start(
 					invalid: store.invalid,
 					mesh: controller.state,
 					fileProblems: () => fileProblems.value,
+					placeOf: (ref) => source.placeOf(ref),
 				}),
 				proxies: proxiesReader(connected, catalog),
 			}),

@@ -6,6 +6,7 @@ import type {
 import { refOf } from "../api/metadata.ts";
 import { compareRefs, type ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject, InvalidObject, Objects } from "../api/objects.ts";
+import type { Position } from "../api/violation.ts";
 import type { MeshState } from "../controllers/mesh.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { Finding } from "../mesh/finding.ts";
@@ -17,6 +18,8 @@ export interface ObjectsReaderParts {
 	readonly invalid: Signal<ReadonlyMap<string, InvalidObject>>;
 	readonly mesh: Signal<MeshState>;
 	fileProblems(): readonly FileProblemState[];
+	/** Where an object begins. */
+	placeOf(ref: ObjectRef): Position | undefined;
 }
 
 /** Joins what the store knows of objects with what the build found out about them. */
@@ -44,6 +47,7 @@ function joinObjects(parts: ObjectsReaderParts): readonly ObjectState[] {
 	const stateOf = (ref: ObjectRef): ObjectState => ({
 		ref,
 		inForce: goodKeys.has(refKey(ref)),
+		place: parts.placeOf(ref),
 		violations: invalid.get(refKey(ref))?.violations ?? [],
 		findings: findings.get(refKey(ref)) ?? [],
 	});

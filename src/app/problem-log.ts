@@ -1,6 +1,6 @@
-import { printRef } from "../api/object-ref.ts";
+import { type ObjectRef, printRef } from "../api/object-ref.ts";
 import type { InvalidObject } from "../api/objects.ts";
-import type { Violation } from "../api/violation.ts";
+import type { Position } from "../api/violation.ts";
 import type { MeshState } from "../controllers/mesh.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { Finding } from "../mesh/finding.ts";
@@ -11,6 +11,8 @@ import type { FileProblem } from "../sources/file-problem.ts";
 export interface ProblemSignals {
 	readonly invalid: Signal<ReadonlyMap<string, InvalidObject>>;
 	readonly mesh: Signal<MeshState>;
+	/** Where an object begins. */
+	placeOf(ref: ObjectRef): Position | undefined;
 }
 
 /** Logs each problem once when it appears, and once when it is gone. The returned function ends it. */
@@ -37,7 +39,10 @@ export function logProblems(
 		const now = new Map(list.map((one) => [JSON.stringify(one), one]));
 		for (const [key, finding] of now)
 			if (!findings.has(key))
-				logger.warn("An object is not wholly in force.", fieldsOf(finding));
+				logger.warn("An object is not wholly in force.", {
+					...fieldsOf(finding),
+					...atField(signals.placeOf(finding.about)),
+				});
 		for (const [key, finding] of findings)
 			if (!now.has(key))
 				logger.info("A finding about an object is gone.", fieldsOf(finding));
@@ -84,7 +89,7 @@ function logRefusal({ ref, violations }: InvalidObject, logger: Logger): void {
 			"An object is refused; its last good form, if it had one, stays in force.",
 			{
 				object: printRef(ref),
-				...(position === undefined ? {} : { at: printPosition(position) }),
+				...atField(position),
 				path,
 				problem: message,
 			},
@@ -95,10 +100,10 @@ function fieldsOf({ about, path, reason, message }: Finding) {
 	return { object: printRef(about), path, reason, problem: message };
 }
 
-function printPosition({
-	file,
-	line,
-	column,
-}: NonNullable<Violation["position"]>): string {
+function atField(place: Position | undefined): { readonly at?: string } {
+	return place === undefined ? {} : { at: printPosition(place) };
+}
+
+function printPosition({ file, line, column }: Position): string {
 	return `${file}:${line}:${column}`;
 }

@@ -1,4 +1,4 @@
-import { compareText, type ObjectRef, printRef } from "../api/object-ref.ts";
+import { compareText, printRef } from "../api/object-ref.ts";
 import type { Objects } from "../api/objects.ts";
 import type { Position } from "../api/violation.ts";
 import { buildMesh, type MeshBuild } from "../mesh/build.ts";
@@ -57,10 +57,11 @@ export async function checkManifests(
 		),
 		...build.findings.map(({ about, path, reason, message }) => ({
 			severity: "warning" as const,
-			object: printRef(about satisfies ObjectRef),
+			object: printRef(about),
 			reason,
 			path,
 			message,
+			...placeOf(read.placeOf(about)),
 		})),
 	];
 	return {
@@ -70,13 +71,13 @@ export async function checkManifests(
 	};
 }
 
-/** A problem as compilers print theirs: `rules.yaml:9:13: spec.route[0].weight: message`. */
+/** A problem as compilers print theirs: `rules.yaml:9:13: RouteRule default/reviews: spec.route[0].weight: message`. */
 export function printProblem(problem: ManifestProblem): string {
 	const { file, line, column, severity, object, path, message } = problem;
 	return [
 		...(file === undefined ? [] : [`${file}:${line}:${column}`]),
 		...(severity === "warning" ? ["warning"] : []),
-		...(file === undefined && object !== undefined ? [object] : []),
+		...(object === undefined ? [] : [object]),
 		...(path === "" ? [] : [path]),
 		message,
 	].join(": ");

@@ -29,7 +29,9 @@ describe("lateen validate", () => {
 			(folder) => runLateen(["validate", "a.yaml", "b.yaml"], { cwd: folder }),
 		);
 		expect(code).to.equal(1);
-		expect(out).to.match(/^b\.yaml:9:\d+: spec\.route\[0\]\.weight: /);
+		expect(out).to.match(
+			/^b\.yaml:9:\d+: RouteRule default\/negative: spec\.route\[0\]\.weight: /,
+		);
 		expect(err).to.include("1 refused");
 	});
 
@@ -92,7 +94,7 @@ describe("lateen validate", () => {
 		const lenient = await runLateen(["validate", "-"], { input });
 		expect(lenient.code).to.equal(0);
 		expect(lenient.out).to.match(
-			/warning: .*There is no Service default\/nowhere/,
+			/^<stdin>:1:1: warning: RouteRule default\/dangling: spec\.destination\.name: There is no Service default\/nowhere/,
 		);
 		const strict = await runLateen(["validate", "--strict", "-"], { input });
 		expect(strict.code).to.equal(1);
