@@ -55,15 +55,20 @@ const compileAll = memoByInput((schema: Schema): readonly CompiledRule[] => {
 	const environment = new Environment().registerVariable("self", "dyn");
 	return schema.celRules.map((source) => ({
 		source,
-		evaluate: environment.parse(source.rule),
+		evaluate: environment.parse(unescapeFields(source.rule)),
 		message:
 			source.messageExpression === undefined
 				? undefined
-				: environment.parse(source.messageExpression),
+				: environment.parse(unescapeFields(source.messageExpression)),
 		reads: fieldsRead(source.rule),
 		shownAt: parseFieldPath(source.fieldPath ?? ""),
 	}));
 });
+
+/** Kubernetes writes fields whose names are reserved in CEL as `__namespace__`; our engine takes them as they are. */
+function unescapeFields(expression: string): string {
+	return expression.replace(/\.__([a-z]+)__(?=\W|$)/g, ".$1");
+}
 
 function fieldsRead(rule: string): readonly string[] {
 	const values = rule.replace(/has\(self\.\w+\)/g, "");

@@ -119,6 +119,18 @@ describe("validation", () => {
 		}
 	});
 
+	it("escapes reserved words in CEL rules, without which an API server refuses the CRD", () => {
+		const reserved =
+			/\.(true|false|null|in|as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|while)\b/;
+		for (const schema of schemas.values()) {
+			for (const node of nodesOf(schema)) {
+				for (const { rule } of node["x-kubernetes-validations"] ?? []) {
+					expect(rule).not.to.match(reserved);
+				}
+			}
+		}
+	});
+
 	it("explains every pattern in words", () => {
 		for (const schema of schemas.values()) {
 			for (const { pattern, title } of nodesOf(schema)) {
