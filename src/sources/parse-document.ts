@@ -32,6 +32,12 @@ export type ParsedDocument =
 const MAX_ALIAS_COUNT = 100;
 
 /**
+ * How many more brackets a text may open than close. The library gives up at
+ * about a thousand levels, but goes through all of the text first.
+ */
+const MAX_OPEN_BRACKETS = 10_000;
+
+/**
  * Parses one document.
  *
  * Guarantees: never throws; the value is plain data without cycles; a key that
@@ -42,6 +48,9 @@ export function parseDocument(text: string, syntax: Syntax): ParsedDocument {
 }
 
 function parseYaml(text: string): ParsedDocument {
+	if (opensTooMany(text)) {
+		return broken({ line: 1, column: 1 }, "The document is nested too deeply.");
+	}
 	const document = readYaml(text);
 	const error = document.errors[0];
 	if (error !== undefined) {
@@ -100,6 +109,18 @@ function parseJson(text: string): ParsedDocument {
 			`The JSON does not parse: ${sentence(message)}`,
 		);
 	}
+}
+
+function opensTooMany(text: string): boolean {
+	if (text.length < MAX_OPEN_BRACKETS) return false;
+	let open = 0;
+	for (let at = 0; at < text.length; at++) {
+		const character = text[at];
+		if (character === "[" || character === "{") open++;
+		else if (character === "]" || character === "}") open--;
+		if (open > MAX_OPEN_BRACKETS) return true;
+	}
+	return false;
 }
 
 function readYaml(text: string): Document.Parsed {

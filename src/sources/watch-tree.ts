@@ -102,11 +102,6 @@ export class TreeWatch {
 		return dirty;
 	}
 
-	/** Marks a file to be looked at again. */
-	markFile(relative: string): void {
-		this.#mark(relative);
-	}
-
 	/** Walks the tree, and watches the folders found and no others. */
 	async walk(pause: () => Promise<void>): Promise<Tree> {
 		const seen = new Set<string>();
