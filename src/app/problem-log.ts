@@ -6,6 +6,7 @@ import type { Signal } from "../lib/signal.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { FileProblem } from "../sources/file-problem.ts";
+import { refKey } from "../store/ref-key.ts";
 
 /** What problems are noticed in. */
 export interface ProblemSignals {
@@ -15,44 +16,46 @@ export interface ProblemSignals {
 	placeOf(ref: ObjectRef): Position | undefined;
 }
 
+/** Lines for one change; a folder full of mistakes must not bury everything else. */
+const maxLines = 50;
+
 /** Logs each problem once when it appears, and once when it is gone. The returned function ends it. */
 export function logProblems(
 	signals: ProblemSignals,
 	logger: Logger,
 ): () => void {
-	let refused: ReadonlyMap<string, InvalidObject> = new Map();
-	let findings: ReadonlyMap<string, Finding> = new Map();
-	const compareRefused = (now: ReadonlyMap<string, InvalidObject>): void => {
-		for (const [key, invalid] of now)
-			if (refused.get(key) !== invalid) logRefusal(invalid, logger);
-		for (const [key, { ref }] of refused)
-			if (!now.has(key))
-				logger.info("An object is no longer refused.", {
-					object: printRef(ref),
-				});
-		refused = now;
+	const refusals = new SeenProblems<InvalidObject>(logger, {
+		appeared: (invalid) => logRefusal(invalid, logger),
+		gone: ({ ref }) => {
+			// Refused for something else now: that has been said.
+			if (signals.invalid.value.has(refKey(ref))) return;
+			logger.info("An object is no longer refused.", {
+				object: printRef(ref),
+			});
+		},
+	});
+	const findings = new SeenProblems<Finding>(logger, {
+		appeared: (finding) =>
+			logger.warn("An object is not wholly in force.", {
+				...fieldsOf(finding),
+				...atField(signals.placeOf(finding.about)),
+			}),
+		gone: (finding) =>
+			logger.info("A finding about an object is gone.", fieldsOf(finding)),
+	});
+	let list: readonly Finding[] = [];
+	const takeFindings = (state: MeshState): void => {
+		if (state.findings === list) return;
+		list = state.findings;
+		findings.take(byContent(list));
 	};
-	let seen: readonly Finding[] = [];
-	const compareFindings = ({ findings: list }: MeshState): void => {
-		if (list === seen) return;
-		seen = list;
-		const now = new Map(list.map((one) => [JSON.stringify(one), one]));
-		for (const [key, finding] of now)
-			if (!findings.has(key))
-				logger.warn("An object is not wholly in force.", {
-					...fieldsOf(finding),
-					...atField(signals.placeOf(finding.about)),
-				});
-		for (const [key, finding] of findings)
-			if (!now.has(key))
-				logger.info("A finding about an object is gone.", fieldsOf(finding));
-		findings = now;
-	};
-	compareRefused(signals.invalid.value);
-	compareFindings(signals.mesh.value);
+	const takeInvalid = (now: ProblemSignals["invalid"]["value"]): void =>
+		refusals.take(byContent([...now.values()]));
+	takeInvalid(signals.invalid.value);
+	takeFindings(signals.mesh.value);
 	const stops = [
-		signals.invalid.subscribe(compareRefused),
-		signals.mesh.subscribe(compareFindings),
+		signals.invalid.subscribe(takeInvalid),
+		signals.mesh.subscribe(takeFindings),
 	];
 	return () => {
 		for (const stop of stops) stop();
@@ -64,23 +67,63 @@ export function logFileProblems(
 	problems: Signal<readonly FileProblem[]>,
 	logger: Logger,
 ): () => void {
-	let before: ReadonlyMap<string, FileProblem> = new Map();
-	return problems.subscribe((list) => {
-		const now = new Map(list.map((one) => [JSON.stringify(one), one]));
-		for (const [key, problem] of now)
-			if (!before.has(key))
-				logger.warn("A file has a problem.", {
-					at: printPosition(problem),
-					problem: problem.message,
-				});
-		for (const [key, problem] of before)
-			if (!now.has(key))
-				logger.info("A problem of a file is gone.", {
-					at: printPosition(problem),
-					problem: problem.message,
-				});
-		before = now;
+	const fieldsOfFile = (problem: FileProblem) => ({
+		at: printPosition(problem),
+		problem: problem.message,
 	});
+	const seen = new SeenProblems<FileProblem>(logger, {
+		appeared: (problem) =>
+			logger.warn("A file has a problem.", fieldsOfFile(problem)),
+		gone: (problem) =>
+			logger.info("A problem of a file is gone.", fieldsOfFile(problem)),
+	});
+	return problems.subscribe((list) => seen.take(byContent(list)));
+}
+
+function byContent<T>(list: readonly T[]): ReadonlyMap<string, T> {
+	return new Map(list.map((one) => [JSON.stringify(one), one]));
+}
+
+interface Sayings<T> {
+	readonly appeared: (problem: T) => void;
+	readonly gone: (problem: T) => void;
+}
+
+/** Remembers what has been said. */
+class SeenProblems<T> {
+	readonly #logger: Logger;
+	readonly #say: Sayings<T>;
+	#before: ReadonlyMap<string, T> = new Map();
+
+	constructor(logger: Logger, say: Sayings<T>) {
+		this.#logger = logger;
+		this.#say = say;
+	}
+
+	/** Takes all current problems and says what is new about them. */
+	take(now: ReadonlyMap<string, T>): void {
+		const before = this.#before;
+		this.#before = now;
+		this.#each(missingIn(before, now), this.#say.appeared);
+		this.#each(missingIn(now, before), this.#say.gone);
+	}
+
+	#each(problems: readonly T[], say: (problem: T) => void): void {
+		for (const problem of problems.slice(0, maxLines)) say(problem);
+		if (problems.length > maxLines)
+			this.#logger.warn(
+				"More of this kind is not logged; the admin API lists every problem.",
+				{ more: problems.length - maxLines },
+			);
+	}
+}
+
+/** What of `all` is not in `known`. */
+function missingIn<T>(
+	known: ReadonlyMap<string, T>,
+	all: ReadonlyMap<string, T>,
+): readonly T[] {
+	return [...all].filter(([key]) => !known.has(key)).map(([, one]) => one);
 }
 
 function logRefusal({ ref, violations }: InvalidObject, logger: Logger): void {
