@@ -114,7 +114,7 @@ function meshOf(parts: MeshParts, previous: Mesh | undefined): Mesh {
 		options: options.options,
 		services: registry.services,
 		endpoints: endpoints.endpoints,
-		subsets: routes.subsets,
+		subsets: routes.subsets.subsets,
 		routes: routes.routes,
 		gateways: routes.gateways,
 		workloads: workloads.workloads,

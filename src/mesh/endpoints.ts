@@ -155,12 +155,14 @@ function servicesOfPods(
 	before: EndpointInputs,
 ): readonly string[] {
 	if (before.objects.Pod === objects.Pod) return [];
+	const namespaces = new Set<string>();
 	// Names and addresses without their namespaces: what is suspected for nothing is found equal later.
 	const names = new Set<string>();
 	const addresses = new Set<string>();
 	for (const key of changedKeys(before.objects.Pod, objects.Pod)) {
 		for (const pod of [before.objects.Pod.get(key), objects.Pod.get(key)]) {
 			if (pod === undefined) continue;
+			namespaces.add(pod.metadata.namespace);
 			names.add(pod.metadata.name);
 			for (const ip of pod.ips) addresses.add(ip);
 		}
@@ -171,7 +173,12 @@ function servicesOfPods(
 			: names.has(pod);
 	const services: string[] = [];
 	for (const [key, own] of slices.byService) {
-		if (own.some((slice) => slice.endpoints.some(concerns))) services.push(key);
+		if (
+			namespaces.has(own[0]?.metadata.namespace ?? "") &&
+			own.some((slice) => slice.endpoints.some(concerns))
+		) {
+			services.push(key);
+		}
 	}
 	return services;
 }

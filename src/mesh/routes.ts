@@ -1,13 +1,8 @@
 import { refOf } from "../api/metadata.ts";
-import type { ObjectRef } from "../api/object-ref.ts";
-import {
-	compareRefs,
-	compareText,
-	objectKey,
-	printRef,
-} from "../api/object-ref.ts";
+import { compareRefs, compareText, objectKey } from "../api/object-ref.ts";
 import type { RouteRule } from "../api/route-rule.ts";
 import { sameElements, share, shareList } from "../lib/share.ts";
+import { callerFactsOf } from "./caller-facts.ts";
 import {
 	type CompiledRule,
 	compileRule,
@@ -17,11 +12,17 @@ import {
 import type { Finding } from "./finding.ts";
 import { type CallerFacts, type MeshOptions, routeTableKey } from "./mesh.ts";
 import type { Registry } from "./registry.ts";
-import type { ClusterRef, RouteTable, Rule } from "./route.ts";
+import type { RouteTable, Rule } from "./route.ts";
+import {
+	buildTables,
+	compareOrder,
+	parseRouteTableKey,
+	type RouteTables,
+	shadowFindings,
+} from "./route-tables.ts";
 import type { Hostname } from "./service.ts";
-import { dropShadowed, type ShadowedRule } from "./shadow.ts";
 import { changedKeys, patchSorted, replaceSorted } from "./sorted-map.ts";
-import { type Subset, wholeService } from "./subset.ts";
+import { buildSubsets, type SubsetsPart } from "./subsets.ts";
 
 /** What routes are made from. */
 export interface RouteInputs {
@@ -31,27 +32,15 @@ export interface RouteInputs {
 }
 
 /** The routes of the mesh and what the next build shares with them. */
-export interface RoutesPart {
+export interface RoutesPart extends RouteTables {
 	readonly inputs: RouteInputs;
-	/** By `namespace/name` of the RouteRule. */
-	readonly compiled: ReadonlyMap<string, CompiledRule>;
-	/** Route tables that have rules, by key. */
-	readonly tables: ReadonlyMap<string, TableRecord>;
 	readonly routes: ReadonlyMap<string, RouteTable>;
 	readonly gateways: ReadonlyMap<string, RouteTable>;
 	readonly callerFacts: CallerFacts;
-	readonly subsets: ReadonlyMap<Hostname, readonly Subset[]>;
+	readonly subsets: SubsetsPart;
 	/** Subsets with labels that rules ask for, by service. */
 	readonly uses: ReadonlyMap<Hostname, readonly SubsetUse[]>;
 	readonly findings: readonly Finding[];
-}
-
-/** How a table came about. */
-export interface TableRecord {
-	/** All rules for it, in order. */
-	readonly rules: readonly Rule[];
-	readonly table: RouteTable;
-	readonly shadowed: readonly ShadowedRule[];
 }
 
 /** The route tables, and all that follows from their rules. */
@@ -76,7 +65,7 @@ export function buildRoutes(
 	const tables =
 		previous !== undefined && rulesAreSame
 			? previous.tables
-			: buildTables(compiled, previous?.tables ?? new Map());
+			: buildTables(compiled, previous);
 	const tablesAreSame = previous?.tables === tables;
 	const kept =
 		previous !== undefined && tablesAreSame
@@ -92,11 +81,11 @@ export function buildRoutes(
 		routes: patchRoutes(inputs.registry, tables, previous),
 		gateways: kept.gateways,
 		callerFacts: kept.callerFacts,
-		subsets: patchSubsets(inputs.registry, tables, previous),
+		subsets: buildSubsets(inputs.registry.services, tables, previous?.subsets),
 		uses:
 			previous !== undefined && rulesAreSame
 				? previous.uses
-				: groupUses(compiled, previous?.uses ?? new Map()),
+				: groupUses(compiled, previous),
 		findings:
 			previous !== undefined && rulesAreSame
 				? previous.findings
@@ -114,7 +103,10 @@ function compileAll(
 	const before = previous?.inputs;
 	const suspects = new Set(changedKeys(before?.rules, rules));
 	const optionsAreSame = before?.options === options;
-	if (previous !== undefined) {
+	const servicesAreSame =
+		before?.registry.services === registry.services &&
+		before.registry.covered === registry.covered;
+	if (previous !== undefined && !(optionsAreSame && servicesAreSame)) {
 		for (const [key, compiled] of previous.compiled) {
 			if (!optionsAreSame || !isCurrent(compiled, registry)) suspects.add(key);
 		}
@@ -133,71 +125,6 @@ function compileAll(
 		previous?.compiled ?? new Map<string, CompiledRule>(),
 		patch,
 	);
-}
-
-/**
- * The one total order of rules: consumer before producer, then precedence, then
- * age, then namespace and name.
- */
-function compareOrder(a: CompiledRule, b: CompiledRule): number {
-	return (
-		Number(b.isConsumer) - Number(a.isConsumer) ||
-		b.object.spec.precedence - a.object.spec.precedence ||
-		a.object.metadata.createdMs - b.object.metadata.createdMs ||
-		compareText(a.object.metadata.namespace, b.object.metadata.namespace) ||
-		compareText(a.object.metadata.name, b.object.metadata.name)
-	);
-}
-
-function buildTables(
-	compiled: RoutesPart["compiled"],
-	previous: RoutesPart["tables"],
-): RoutesPart["tables"] {
-	const members = new Map<string, CompiledRule[]>();
-	for (const one of compiled.values()) {
-		for (const key of one.rules.keys()) {
-			const list = members.get(key);
-			if (list === undefined) members.set(key, [one]);
-			else list.push(one);
-		}
-	}
-	const tables = new Map<string, TableRecord>();
-	for (const [key, list] of members) {
-		list.sort(compareOrder);
-		const rules = list.flatMap((one) => one.rules.get(key) ?? []);
-		const before = previous.get(key);
-		tables.set(
-			key,
-			before !== undefined && sameElements(before.rules, rules)
-				? before
-				: buildTable(key, rules, before),
-		);
-	}
-	return replaceSorted(previous, tables);
-}
-
-function buildTable(
-	key: string,
-	all: readonly Rule[],
-	previous: TableRecord | undefined,
-): TableRecord {
-	const { rules, shadowed } = dropShadowed(all);
-	const before = new Map(
-		previous?.table.rules.map((rule) => [objectKey(rule.origin), rule]),
-	);
-	const shared = rules.map((rule) =>
-		share(before.get(objectKey(rule.origin)), rule),
-	);
-	const table =
-		previous !== undefined && sameElements(previous.table.rules, shared)
-			? previous.table
-			: { ...parseKey(key), rules: shared };
-	return { rules: all, table, shadowed };
-}
-
-function parseKey(key: string): Omit<RouteTable, "rules"> {
-	const colon = key.lastIndexOf(":");
-	return { hostname: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
 }
 
 function patchRoutes(
@@ -223,7 +150,7 @@ function patchRoutes(
 		}
 	}
 	for (const key of changedKeys(previous?.tables, tables)) {
-		const { hostname, port } = parseKey(key);
+		const { hostname, port } = parseRouteTableKey(key);
 		const exists = registry.services
 			.get(hostname)
 			?.ports.some(({ number }) => number === port);
@@ -282,142 +209,39 @@ function firstInForce(
 	return undefined;
 }
 
-function callerFactsOf(tables: RoutesPart["tables"]): CallerFacts {
-	const labelKeys = new Set<string>();
-	const services = new Set<Hostname>();
-	let identity = false;
-	for (const { table } of tables.values()) {
-		for (const rule of table.rules) {
-			for (const { source } of rule.branches) {
-				if (source === undefined) continue;
-				for (const key of Object.keys(source.labels)) labelKeys.add(key);
-				if (source.service !== undefined) services.add(source.service);
-				if (source.identity !== undefined) identity = true;
-			}
-		}
-	}
-	return {
-		labelKeys: new Set([...labelKeys].sort()),
-		services: new Set([...services].sort()),
-		identity,
-	};
-}
-
-const wholeOnly: readonly Subset[] = [wholeService];
-
-function patchSubsets(
-	registry: Registry,
-	tables: RoutesPart["tables"],
-	previous: RoutesPart | undefined,
-): RoutesPart["subsets"] {
-	const used = previous?.tables === tables ? undefined : subsetsInUse(tables);
-	const before = previous?.inputs.registry.services;
-	const old: RoutesPart["subsets"] = previous?.subsets ?? new Map();
-	const patch = new Map<Hostname, readonly Subset[] | undefined>();
-	for (const hostname of changedKeys(before, registry.services)) {
-		patch.set(
-			hostname,
-			registry.services.has(hostname)
-				? (old.get(hostname) ?? wholeOnly)
-				: undefined,
-		);
-	}
-	if (used !== undefined) {
-		for (const [hostname, list] of old) {
-			if (list.length === 1 || used.has(hostname)) continue;
-			if (registry.services.has(hostname)) patch.set(hostname, wholeOnly);
-		}
-		for (const [hostname, byName] of used) {
-			if (!registry.services.has(hostname)) continue;
-			const list = [...byName.values()].sort((a, b) =>
-				compareText(a.name, b.name),
-			);
-			patch.set(hostname, share(old.get(hostname), [wholeService, ...list]));
-		}
-	}
-	return patchSorted(old, patch);
-}
-
-function subsetsInUse(
-	tables: RoutesPart["tables"],
-): ReadonlyMap<Hostname, ReadonlyMap<string, Subset>> {
-	const used = new Map<Hostname, Map<string, Subset>>();
-	const use = ({ hostname, subset }: ClusterRef): void => {
-		if (subset.name === "") return;
-		const byName = used.get(hostname);
-		if (byName === undefined) {
-			used.set(hostname, new Map([[subset.name, subset]]));
-		} else byName.set(subset.name, subset);
-	};
-	for (const { table } of tables.values()) {
-		for (const { action } of table.rules) {
-			if (action.kind !== "forward") continue;
-			for (const { cluster } of action.targets) {
-				if (cluster !== undefined) use(cluster);
-			}
-			for (const { cluster } of action.mirrors) use(cluster);
-		}
-	}
-	return used;
-}
-
 function groupUses(
 	compiled: RoutesPart["compiled"],
-	previous: RoutesPart["uses"],
+	previous: RoutesPart | undefined,
 ): RoutesPart["uses"] {
+	const changed = changedKeys(previous?.compiled, compiled);
 	const groups = new Map<Hostname, SubsetUse[]>();
-	for (const { uses } of compiled.values()) {
-		for (const use of uses) {
-			const list = groups.get(use.hostname);
-			if (list === undefined) groups.set(use.hostname, [use]);
-			else list.push(use);
+	const group = (hostname: Hostname): SubsetUse[] => {
+		let list = groups.get(hostname);
+		if (list === undefined) {
+			list = (previous?.uses.get(hostname) ?? []).filter(
+				({ about }) => !changed.has(objectKey(about)),
+			);
+			groups.set(hostname, list);
 		}
+		return list;
+	};
+	for (const key of changed) {
+		const before = previous?.compiled.get(key);
+		for (const { hostname } of before?.uses ?? []) group(hostname);
+		const after = compiled.get(key);
+		for (const use of after?.uses ?? []) group(use.hostname).push(use);
 	}
-	const shared = new Map<Hostname, readonly SubsetUse[]>();
+	const patch = new Map<Hostname, readonly SubsetUse[] | undefined>();
 	for (const [hostname, list] of groups) {
-		const before = previous.get(hostname);
-		shared.set(
-			hostname,
-			before !== undefined && sameElements(before, list) ? before : list,
+		list.sort(
+			(a, b) => compareRefs(a.about, b.about) || compareText(a.path, b.path),
 		);
+		const before = previous?.uses.get(hostname);
+		const same = before !== undefined && sameElements(before, list);
+		patch.set(hostname, list.length === 0 ? undefined : same ? before : list);
 	}
-	return replaceSorted(previous, shared);
-}
-
-/** A rule that is gone from some of its tables only is still in force. */
-function shadowFindings(
-	compiled: RoutesPart["compiled"],
-	tables: RoutesPart["tables"],
-): readonly Finding[] {
-	const byRule = new Map<
-		string,
-		{ tables: number; readonly by: Map<string, ObjectRef> }
-	>();
-	for (const { shadowed } of tables.values()) {
-		for (const { origin, by } of shadowed) {
-			const key = objectKey(origin);
-			const seen = byRule.get(key) ?? { tables: 0, by: new Map() };
-			seen.tables++;
-			for (const ref of by) seen.by.set(printRef(ref), ref);
-			byRule.set(key, seen);
-		}
-	}
-	return [...byRule].flatMap(([key, seen]): readonly Finding[] => {
-		const one = compiled.get(key);
-		if (one === undefined || seen.tables < one.rules.size) return [];
-		const names = [...seen.by.keys()].sort().join(" and ");
-		return [
-			{
-				about: {
-					kind: one.object.kind,
-					namespace: one.object.metadata.namespace,
-					name: one.object.metadata.name,
-				},
-				condition: "Programmed",
-				reason: "Shadowed",
-				path: "",
-				message: `Every request that this rule could take is taken by ${names} before it, so it never applies. Give it a higher precedence, or narrow ${names}.`,
-			},
-		];
-	});
+	return patchSorted(
+		previous?.uses ?? new Map<Hostname, readonly SubsetUse[]>(),
+		patch,
+	);
 }

@@ -75,7 +75,7 @@ export function buildWorkloads(
 	const selectors =
 		previous !== undefined && servicesAreSame
 			? previous.selectors
-			: indexSelectors(inputs, previous?.selectors);
+			: indexSelectors(inputs, previous);
 	const byHand =
 		previous !== undefined && servicesAreSame && before?.slices === slices
 			? previous.byHand
@@ -209,35 +209,47 @@ function selecting(
 
 function indexSelectors(
 	{ registry, objects }: WorkloadInputs,
-	previous: WorkloadsPart["selectors"] | undefined,
+	previous: WorkloadsPart | undefined,
 ): WorkloadsPart["selectors"] {
+	const before = previous?.inputs;
 	const namespaces = new Map<string, Selecting[]>();
+	for (const key of changedKeys(before?.objects.Service, objects.Service)) {
+		namespaces.set(key.slice(0, key.indexOf("/")), []);
+	}
+	for (const hostname of changedKeys(
+		before?.registry.services,
+		registry.services,
+	)) {
+		const service = registry.services.get(hostname);
+		if (service?.external === false) namespaces.set(service.namespace, []);
+	}
 	for (const object of objects.Service.values()) {
 		const { namespace, name } = object.metadata;
+		const members = namespaces.get(namespace);
 		if (
+			members === undefined ||
 			object.spec.type === "ExternalName" ||
 			Object.keys(object.spec.selector).length === 0
-		)
+		) {
 			continue;
+		}
 		const service = findService(registry, namespace, name);
-		if (service === undefined) continue;
-		const members = namespaces.get(namespace);
-		if (members === undefined) {
-			namespaces.set(namespace, [{ object, service }]);
-		} else members.push({ object, service });
+		if (service !== undefined) members.push({ object, service });
 	}
-	const selectors = new Map<string, SelectorIndex>();
+	const patch = new Map<string, SelectorIndex | undefined>();
 	for (const [namespace, members] of namespaces) {
-		const before = previous?.get(namespace);
+		const old = previous?.selectors.get(namespace);
 		const refs = members.flatMap(({ object, service }) => [object, service]);
-		selectors.set(
-			namespace,
-			before !== undefined && sameElements(before.members, refs)
-				? before
-				: { members: refs, byLabel: byRarestLabel(members) },
-		);
+		const same = old !== undefined && sameElements(old.members, refs);
+		const index = same
+			? old
+			: { members: refs, byLabel: byRarestLabel(members) };
+		patch.set(namespace, members.length === 0 ? undefined : index);
 	}
-	return selectors;
+	return patchSorted(
+		previous?.selectors ?? new Map<string, SelectorIndex>(),
+		patch,
+	);
 }
 
 // A label that all Services of a namespace ask for (`part-of=shop`) would make one long list of all of them.
