@@ -83,14 +83,14 @@ export class SimulatedEnvoy {
 		this.pump();
 	}
 
-	/** The client takes the oldest response and accepts it, or refuses all of it. */
-	deliverResponse(accept: boolean): void {
+	/** The client takes the oldest response and accepts it, or refuses all of it if it is of one of these types. */
+	deliverResponse(refusable: readonly ResourceType[]): void {
 		const response = this.#toClient.shift();
 		if (response === undefined) return;
 		const { type, nonce, content } = response;
 		// Envoy has no reason to refuse the removal of anything.
 		const isRefusable = [...content.values()].some((version) => version);
-		if (!accept && isRefusable) {
+		if (refusable.includes(type) && isRefusable) {
 			if (type === "cluster" || type === "endpoint") {
 				this.refusedClusters = true;
 			}
@@ -117,7 +117,7 @@ export class SimulatedEnvoy {
 		for (let round = 0; round < 12; round += 1) {
 			while (this.#toServer.length > 0 || this.#toClient.length > 0) {
 				this.deliverRequest();
-				this.deliverResponse(true);
+				this.deliverResponse([]);
 			}
 			this.nowMs += 1000;
 			this.pump();

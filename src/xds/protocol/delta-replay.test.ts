@@ -10,7 +10,7 @@ import {
 	tableOf,
 	target,
 } from "../../../test/testkit/simulated-envoy.ts";
-import type { ResourceType } from "../resource-type.ts";
+import { type ResourceType, sendOrder } from "../resource-type.ts";
 
 /** A mesh in small: what points where. Every cluster has endpoints. */
 interface SmallMesh {
@@ -106,7 +106,7 @@ function become(
 type Step =
 	| { readonly op: "become"; readonly mesh: SmallMesh }
 	| { readonly op: "request" | "reconnect" }
-	| { readonly op: "response"; readonly accept: boolean }
+	| { readonly op: "response"; readonly refuse: boolean }
 	| { readonly op: "wait"; readonly ms: number };
 
 const step = (mayRefuse: boolean): fc.Arbitrary<Step> =>
@@ -120,9 +120,9 @@ const step = (mayRefuse: boolean): fc.Arbitrary<Step> =>
 			weight: 8,
 			arbitrary: fc.record({
 				op: fc.constant("response" as const),
-				accept: mayRefuse
-					? fc.integer({ min: 0, max: 3 }).map((roll) => roll > 0)
-					: fc.constant(true),
+				refuse: mayRefuse
+					? fc.integer({ min: 0, max: 3 }).map((roll) => roll === 0)
+					: fc.constant(false),
 			}),
 		},
 		{ weight: 1, arbitrary: fc.constant({ op: "reconnect" as const }) },
@@ -139,6 +139,7 @@ function run(
 	resources: MemoryResources,
 	envoy: SimulatedEnvoy,
 	steps: readonly Step[],
+	refusable: readonly ResourceType[],
 ): void {
 	for (const one of steps) {
 		switch (one.op) {
@@ -149,7 +150,7 @@ function run(
 				envoy.deliverRequest();
 				break;
 			case "response":
-				envoy.deliverResponse(one.accept);
+				envoy.deliverResponse(one.refuse ? refusable : []);
 				break;
 			case "reconnect":
 				envoy.reconnect();
@@ -192,7 +193,7 @@ describe("DeltaStream and a proxy that behaves like Envoy", () => {
 					become(resources, resourcesOf(first, ""));
 					const envoy = new SimulatedEnvoy(resources);
 					if (settled) envoy.settle();
-					run(resources, envoy, steps);
+					run(resources, envoy, steps, []);
 					const end = resourcesOf(last, "");
 					become(resources, end);
 					envoy.settle();
@@ -218,13 +219,18 @@ describe("DeltaStream and a proxy that behaves like Envoy", () => {
 				mesh,
 				fc.boolean(),
 				fc.array(step(true), { maxLength: 80 }),
+				fc.constantFrom(sendOrder, [
+					"listener",
+					"route",
+					"virtualHost",
+				] as const),
 				mesh,
-				(first, settled, steps, last) => {
+				(first, settled, steps, refusable, last) => {
 					const resources = new MemoryResources();
 					become(resources, resourcesOf(first, ""));
 					const envoy = new SimulatedEnvoy(resources);
 					if (settled) envoy.settle();
-					run(resources, envoy, steps);
+					run(resources, envoy, steps, refusable);
 					const end = resourcesOf(last, "new");
 					become(resources, end);
 					envoy.settle();

@@ -393,6 +393,16 @@ describe("DeltaStream", () => {
 			expect(talk.settle()).to.deep.equal(["endpoint: a@1"]);
 		});
 
+		it("tries what was rejected together again as soon as one of it has changed", () => {
+			const talk = settled({ listener: ["l", "m", "n"] });
+			talk.change("listener", "l@2", "bad", "-n");
+			talk.ask("listener", { nonce: only(talk.sent()).nonce, error: "no" });
+			talk.change("listener", "m@2");
+			expect(talk.settle()).to.deep.equal(["listener: m@2"]);
+			talk.change("listener", "bad@2");
+			expect(talk.settle()).to.deep.equal(["listener: bad@2 l@2 -n"]);
+		});
+
 		it("removes what was rejected and is gone", () => {
 			const talk = settled({ cluster: ["x"] });
 			talk.change("cluster", "bad");
@@ -508,6 +518,20 @@ describe("DeltaStream", () => {
 			expect(talk.settle()).to.deep.equal(["cluster: -y"]);
 		});
 
+		it("removes listeners, routes and clusters one after another", () => {
+			const talk = settled({
+				cluster: ["x"],
+				listener: ["l"],
+				route: ["r"],
+			});
+			talk.changeAll({ cluster: ["-x"], listener: ["-l"], route: ["-r"] });
+			expect(talk.settle()).to.deep.equal([
+				"listener: -l",
+				"route: -r",
+				"cluster: -x",
+			]);
+		});
+
 		it("does not hold a removal back for changes that came after it", () => {
 			const talk = settled({
 				cluster: ["x", "y"],
@@ -616,24 +640,40 @@ describe("DeltaStream", () => {
 			expect(talk.settle()).to.deep.equal(["virtualHost: r/b@1 -r/a"]);
 		});
 
-		it("wait ten times as long as the proxy needed for the last ones, but the first change does not", () => {
+		it("wait until the proxy had rest from the last ones, but the first change does not", () => {
 			const talk = settled({ route: ["r"], virtualHost: ["r/a"] });
-			const change = (version: number, workMs: number) => {
+			for (const version of [2, 3, 4, 5, 6]) {
 				talk.change("virtualHost", `r/a@${version}`);
 				const { nonce } = only(talk.sent());
-				talk.nowMs += workMs;
+				talk.nowMs += 20;
 				talk.ask("virtualHost", { nonce });
-			};
-			// The cost is the smallest of five, and the first ones took no time at all.
-			for (const version of [2, 3, 4, 5, 6]) {
-				change(version, 20);
-				talk.nowMs += 180;
+				talk.nowMs += 1000;
 			}
+			talk.nowMs -= 1000;
 			talk.change("virtualHost", "r/a@7");
-			expect(talk.said()).to.deep.equal(["virtualHost: r/a@7"]);
-			talk.nowMs += 20;
-			const last = [...talk.state.sentResources("virtualHost")];
-			expect(last.map(({ acknowledged }) => acknowledged)).to.deep.equal(["6"]);
+			expect(talk.said()).to.deep.equal([]);
+			expect(talk.state.wakeAtMs).to.equal(talk.nowMs + 180);
+			talk.change("virtualHost", "r/a@8");
+			talk.nowMs += 180;
+			expect(talk.said()).to.deep.equal(["virtualHost: r/a@8"]);
+		});
+
+		it("of a new route configuration do not wait for that", () => {
+			const talk = settled({ route: ["r"], virtualHost: ["r/a"] });
+			for (const version of [2, 3, 4, 5, 6]) {
+				talk.change("virtualHost", `r/a@${version}`);
+				const { nonce } = only(talk.sent());
+				talk.nowMs += 100;
+				talk.ask("virtualHost", { nonce });
+				talk.nowMs += 1000;
+			}
+			talk.nowMs -= 1000;
+			talk.changeAll({ route: ["s"], virtualHost: ["s/a", "r/a@7"] });
+			talk.ask("route", { subscribe: ["s"] });
+			expect(talk.said()).to.deep.equal([
+				"route: s@1",
+				"virtualHost: r/a@7 s/a@1",
+			]);
 		});
 	});
 });

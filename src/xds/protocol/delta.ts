@@ -104,6 +104,8 @@ export class DeltaStream extends StreamState {
 	}
 
 	protected override mayHave(type: ResourceType, name: string): boolean {
+		// The endpoints of a cluster that is under way are asked for when it arrives.
+		if (type === "endpoint" && this.#isArriving(name)) return true;
 		if (!super.mayHave(type, name)) return false;
 		if (type !== "virtualHost") return true;
 		const isNamed = this.types.virtualHost.subscription?.names.has(name);
@@ -211,6 +213,14 @@ export class DeltaStream extends StreamState {
 		this.#noteIfEmpty(table);
 	}
 
+	/** Whether a cluster is in a response that is not answered yet, or still without its endpoints. */
+	#isArriving(cluster: string): boolean {
+		return (
+			this.awaitsEndpoints(cluster) ||
+			this.types.cluster.inFlight?.sent.get(cluster) !== undefined
+		);
+	}
+
 	/** Whether the proxy wants a route configuration and was sent it. */
 	#hasTable(table: string): boolean {
 		return super.mayHave("route", table) && this.types.route.hasSent(table);
@@ -233,6 +243,10 @@ export class DeltaStream extends StreamState {
 
 	#forget(type: ResourceType, name: string): void {
 		this.types[type].forget(name);
+		// It was dropped with the last cluster of this name; the next one is on its way.
+		if (type === "endpoint" && this.#isArriving(name)) {
+			this.types.endpoint.look(name, this.change, "forced");
+		}
 		if (type !== "route") return;
 		// Envoy drops a table together with its virtual hosts.
 		const hosts = this.types.virtualHost;

@@ -259,6 +259,11 @@ export abstract class StreamState {
 		}
 	}
 
+	/** Whether a cluster was sent whose endpoints were not. */
+	protected awaitsEndpoints(cluster: string): boolean {
+		return this.#awaitingEndpoints.has(cluster);
+	}
+
 	/** Takes the answer to a response; nothing happens when the nonce is not that of the response in flight. */
 	protected settle(
 		type: ResourceType,
@@ -276,8 +281,7 @@ export abstract class StreamState {
 		}
 		state.inFlight = undefined;
 		state.pacer.answered(nowMs);
-		// Answered means warm, or given up on: either way nothing more is to come.
-		if (type === "cluster") this.#awaitingEndpoints.clear();
+		if (type === "cluster") this.#stopAwaiting();
 		if (error === undefined) {
 			const acknowledged = this.#acknowledge(type, state, inFlight.sent);
 			return { acknowledged, rejected: undefined };
@@ -287,6 +291,16 @@ export abstract class StreamState {
 			message: error.slice(0, maxMessageLength),
 		};
 		return { acknowledged: undefined, rejected };
+	}
+
+	/** A cluster that is answered for is warm, rejected, or has no use for endpoints; only what is about to be sent still counts. */
+	#stopAwaiting(): void {
+		const endpoints = this.types.endpoint;
+		for (const name of this.#awaitingEndpoints) {
+			const isNext =
+				endpoints.subscription !== undefined && endpoints.pending.has(name);
+			if (!isNext) this.#awaitingEndpoints.delete(name);
+		}
 	}
 
 	#acknowledge(
@@ -325,8 +339,8 @@ export abstract class StreamState {
 			}
 		}
 		if (type === "endpoint") {
-			for (const name of content.sent.keys()) {
-				this.#awaitingEndpoints.delete(name);
+			for (const [name, resource] of content.sent) {
+				if (resource !== undefined) this.#awaitingEndpoints.delete(name);
 			}
 		}
 		const nonce = this.#nonces.next();
@@ -357,11 +371,16 @@ export abstract class StreamState {
 		for (const name of this.#awaitingEndpoints) {
 			if (this.resources.get("endpoint", name) !== undefined) return true;
 		}
-		const clusters = this.types.cluster;
-		if (clusters.subscription === undefined) return false;
-		for (const name of clusters.pending.keys()) {
-			if (clusters.hasSent(name) || !this.mayHave("cluster", name)) continue;
-			if (this.resources.get("cluster", name) !== undefined) return true;
+		return this.#hasUnsentNames("cluster") || this.#hasUnsentNames("endpoint");
+	}
+
+	/** Whether something waits to be sent of which the proxy has no older form. */
+	#hasUnsentNames(type: ResourceType): boolean {
+		const state = this.types[type];
+		if (state.subscription === undefined) return false;
+		for (const name of state.pending.keys()) {
+			if (state.hasSent(name) || !this.mayHave(type, name)) continue;
+			if (this.resources.get(type, name) !== undefined) return true;
 		}
 		return false;
 	}
