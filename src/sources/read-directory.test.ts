@@ -51,6 +51,15 @@ describe("readDirectory", () => {
 		expect(read.problems.map(({ line }) => line)).to.deep.equal([10]);
 	});
 
+	it("knows where each object begins", async () => {
+		const { placeOf } = await readDirectory([
+			{ kind: "text", name: "-", text: rule("a", 1) + rule("b", 2) },
+		]);
+		const ref = { kind: "RouteRule", namespace: "default", name: "b" };
+		expect(placeOf(ref)).to.deep.equal({ file: "-", line: 9, column: 1 });
+		expect(placeOf({ ...ref, name: "c" })).to.equal(undefined);
+	});
+
 	it("says that a path does not exist", async () => {
 		const read = await readDirectory([
 			{ kind: "path", path: "no/such/folder" },
