@@ -466,6 +466,25 @@ describe("where a rule sends requests", () => {
 		]);
 	});
 
+	it("is the host that was called when a wildcard rule names its own host", () => {
+		const [rule] = rulesOf(
+			"api.example.com:80",
+			externalService("all", { hosts: ["*.example.com"] }),
+			routeRule("other", {
+				destination: { host: "reviews.example.com" },
+				route: [{ destination: { host: "api.example.com" } }],
+			}),
+			routeRule("wild", {
+				destination: { host: "*.example.com" },
+				route: [{ destination: { host: "*.example.com", port: 80 } }],
+			}),
+		);
+		expect(
+			rule?.action.kind === "forward" &&
+				rule.action.targets[0]?.cluster?.hostname,
+		).to.equal("api.example.com");
+	});
+
 	it("leaves out mirrors that do not exist, with a finding", () => {
 		const mirror = [
 			{ destination: { name: "ratings" }, percent: 10 },

@@ -3,12 +3,7 @@ import { compareRefs, compareText, objectKey } from "../api/object-ref.ts";
 import type { RouteRule } from "../api/route-rule.ts";
 import { sameElements, share, shareList } from "../lib/share.ts";
 import { callerFactsOf } from "./caller-facts.ts";
-import {
-	type CompiledRule,
-	compileRule,
-	isCurrent,
-	type SubsetUse,
-} from "./compile-rule.ts";
+import { type CompiledRule, compileRule, isCurrent } from "./compile-rule.ts";
 import type { Finding } from "./finding.ts";
 import { type CallerFacts, type MeshOptions, routeTableKey } from "./mesh.ts";
 import type { Registry } from "./registry.ts";
@@ -20,6 +15,7 @@ import {
 	type RouteTables,
 	shadowFindings,
 } from "./route-tables.ts";
+import type { SubsetUse } from "./rule-context.ts";
 import type { Hostname } from "./service.ts";
 import { changedKeys, patchSorted, replaceSorted } from "./sorted-map.ts";
 import { buildSubsets, type SubsetsPart } from "./subsets.ts";

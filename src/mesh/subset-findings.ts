@@ -1,7 +1,7 @@
 import { shareList } from "../lib/share.ts";
-import type { SubsetUse } from "./compile-rule.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Finding } from "./finding.ts";
+import type { SubsetUse } from "./rule-context.ts";
 import type { Hostname } from "./service.ts";
 import { changedKeys, patchSorted } from "./sorted-map.ts";
 import { selectsEndpoint } from "./subset.ts";
