@@ -131,6 +131,20 @@ describe("validation", () => {
 		}
 	});
 
+	it("writes no key twice, in a merge and beside it, which strict parsers refuse", () => {
+		const check = (value: unknown): void => {
+			if (typeof value !== "object" || value === null) return;
+			const { "<<": merged, ...own } = value as Record<string, unknown>;
+			const both = Object.keys(merged ?? {}).filter((key) => key in own);
+			expect(both).to.deep.equal([]);
+			for (const child of Object.values(value)) check(child);
+		};
+		for (const name of readdirSync(CRDS)) {
+			const text = readFileSync(join(CRDS, name), "utf8");
+			check(parse(text, { maxAliasCount: -1 }));
+		}
+	});
+
 	it("explains every pattern in words", () => {
 		for (const schema of schemas.values()) {
 			for (const { pattern, title } of nodesOf(schema)) {
