@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import fc from "fast-check";
 import {
 	objects,
 	type RouteRuleFields,
@@ -6,6 +7,9 @@ import {
 	service,
 } from "../../test/testkit/objects.ts";
 import { buildMesh } from "./build.ts";
+import type { Branch, HttpMatch, Rule } from "./route.ts";
+import { dropShadowed } from "./shadow.ts";
+import type { StringMatch } from "./string-match.ts";
 
 type Match = NonNullable<RouteRuleFields["match"]>[number];
 
@@ -161,5 +165,134 @@ describe("an earlier match shadows a later one", () => {
 			[];
 		expect(rule?.branches.map(({ index }) => index)).to.deep.equal([0, 2]);
 		expect(built.findings).to.deep.equal([]);
+	});
+});
+
+describe("dropShadowed", () => {
+	const text = fc.constantFrom("/", "/a", "/A", "/ab");
+	const match: fc.Arbitrary<StringMatch> = fc.record({
+		kind: fc.constantFrom("exact", "prefix", "present"),
+		value: text,
+		not: fc.oneof(
+			{ weight: 4, arbitrary: fc.constant(false) },
+			fc.constant(true),
+		),
+		ignoreCase: fc.boolean(),
+	});
+	const http: fc.Arbitrary<HttpMatch | undefined> = fc.option(
+		fc
+			.tuple(
+				fc.option(match),
+				fc.dictionary(fc.constantFrom("a", "b"), match, { maxKeys: 2 }),
+			)
+			.map(([path, headers]) => ({
+				...(path !== null && { path }),
+				headers: Object.entries(headers),
+				query: [],
+			})),
+		{ nil: undefined },
+	);
+	const rules = fc
+		.array(
+			fc.tuple(
+				fc.option(fc.constantFrom("shop", "default")),
+				fc.array(http, { minLength: 1, maxLength: 3 }),
+			),
+			{ maxLength: 6 },
+		)
+		.map((list) =>
+			list.map(
+				([callerNamespace, matches], index): Rule => ({
+					origin: {
+						kind: "RouteRule",
+						namespace: "default",
+						name: `r${index}`,
+					},
+					layer: "http",
+					...(callerNamespace !== null && { callerNamespace }),
+					sidecars: true,
+					gateways: [],
+					branches: matches.map((one, at) => ({
+						index: at,
+						...(one !== undefined && { http: one }),
+					})),
+					action: { kind: "respond", status: 200, body: "" },
+				}),
+			),
+		);
+	const request = fc.record({
+		namespace: fc.constantFrom("shop", "other"),
+		path: text,
+		headers: fc.dictionary(fc.constantFrom("a", "b"), text),
+	});
+
+	/** Says what a match means, without the code under test. */
+	function meets(value: string | undefined, asked: StringMatch): boolean {
+		const fold = (s: string) => (asked.ignoreCase ? s.toLowerCase() : s);
+		const isMet =
+			value !== undefined &&
+			(asked.kind === "present" ||
+				(asked.kind === "exact"
+					? fold(value) === fold(asked.value)
+					: fold(value).startsWith(fold(asked.value))));
+		return isMet !== asked.not;
+	}
+
+	it("changes nothing for any request", () => {
+		fc.assert(
+			fc.property(
+				rules,
+				fc.array(request, { minLength: 1, maxLength: 10 }),
+				(all, requests) => {
+					const taken = (
+						list: readonly Rule[],
+						{ namespace, path, headers }: (typeof requests)[number],
+					): string | undefined => {
+						const takes = ({ http: asked }: Branch): boolean =>
+							asked === undefined ||
+							((asked.path === undefined || meets(path, asked.path)) &&
+								asked.headers.every(([name, one]) =>
+									meets(headers[name], one),
+								));
+						for (const rule of list) {
+							if (![undefined, namespace].includes(rule.callerNamespace))
+								continue;
+							const branch = rule.branches.find(takes);
+							if (branch) return `${rule.origin.name} ${branch.index}`;
+						}
+						return undefined;
+					};
+					const { rules: kept } = dropShadowed(all);
+					for (const one of requests) {
+						expect(taken(kept, one)).to.equal(taken(all, one));
+					}
+				},
+			),
+			{ numRuns: 500 },
+		);
+	});
+
+	it("names the first rule that takes everything", () => {
+		const rule = (name: string, http?: HttpMatch): Rule => ({
+			origin: { kind: "RouteRule", namespace: "default", name },
+			layer: "http",
+			sidecars: true,
+			gateways: [],
+			branches: [{ index: 0, ...(http && { http }) }],
+			action: { kind: "respond", status: 200, body: "" },
+		});
+		const exact: HttpMatch = {
+			path: { kind: "exact", value: "/a", not: false, ignoreCase: false },
+			headers: [],
+			query: [],
+		};
+		const { shadowed } = dropShadowed([
+			rule("exact", exact),
+			rule("all"),
+			rule("late", exact),
+		]);
+		expect(
+			shadowed.map(({ origin, by }) => [origin.name, by[0]?.name]),
+		).to.deep.equal([["late", "exact"]]);
 	});
 });

@@ -31,17 +31,15 @@ export function dropShadowed(rules: readonly Rule[]): {
 } {
 	const kept: Rule[] = [];
 	const shadowed: ShadowedRule[] = [];
-	const earlier: { readonly rule: Rule; readonly branch: Branch }[] = [];
+	const earlier = new Earlier();
 	for (const rule of rules) {
 		const branches: Branch[] = [];
 		const by = new Set<ObjectRef>();
 		for (const branch of rule.branches) {
-			const taker = earlier.find((candidate) =>
-				takesAll(candidate, { rule, branch }),
-			);
+			const taker = earlier.findTaker({ rule, branch });
 			if (taker === undefined) {
 				branches.push(branch);
-				earlier.push({ rule, branch });
+				earlier.add({ rule, branch });
 			} else by.add(taker.rule.origin);
 		}
 		if (branches.length === 0) {
@@ -58,6 +56,53 @@ export function dropShadowed(rules: readonly Rule[]): {
 interface Candidate {
 	readonly rule: Rule;
 	readonly branch: Branch;
+}
+
+/**
+ * The branches so far. A branch that asks for an exact text can take only from
+ * branches that ask for the same text, so a thousand rules for a thousand users
+ * are not compared with one another.
+ */
+class Earlier {
+	readonly #byText = new Map<string, (Candidate & { readonly at: number })[]>();
+	#count = 0;
+
+	add(candidate: Candidate): void {
+		const [text = ""] = exactTexts(candidate.branch.http);
+		const list = this.#byText.get(text);
+		const entry = { ...candidate, at: this.#count++ };
+		if (list === undefined) this.#byText.set(text, [entry]);
+		else list.push(entry);
+	}
+
+	/** The first branch that takes everything from this one. */
+	findTaker(later: Candidate): Candidate | undefined {
+		let first: (Candidate & { readonly at: number }) | undefined;
+		for (const text of ["", ...exactTexts(later.branch.http)]) {
+			const taker = this.#byText
+				.get(text)
+				?.find((candidate) => takesAll(candidate, later));
+			if (taker !== undefined && (first === undefined || taker.at < first.at)) {
+				first = taker;
+			}
+		}
+		return first;
+	}
+}
+
+/** Conditions that nothing but the same condition implies, as texts. */
+function exactTexts(http: HttpMatch | undefined): readonly string[] {
+	if (http === undefined) return [];
+	const isExact = ({ kind, not, ignoreCase }: StringMatch): boolean =>
+		kind === "exact" && !not && !ignoreCase;
+	return [
+		...(http.path !== undefined && isExact(http.path)
+			? [`path ${http.path.value}`]
+			: []),
+		...http.headers
+			.filter(([, match]) => isExact(match))
+			.map(([name, match]) => `header ${name} ${match.value}`),
+	];
 }
 
 function takesAll(earlier: Candidate, later: Candidate): boolean {
