@@ -7,6 +7,7 @@ import {
 	type RequestOutcome,
 	StreamState,
 } from "./stream-state.ts";
+import type { Subscription } from "./subscription.ts";
 import type { TypeState } from "./type-state.ts";
 
 /** A `DeltaDiscoveryRequest` of a type that is served, as far as it is used. */
@@ -54,14 +55,10 @@ export class DeltaStream extends StreamState {
 	request(request: DeltaRequest, nowMs: number): RequestOutcome {
 		const { type } = request;
 		const state = this.types[type];
-		const isFirst = state.begin();
-		const subscription = state.subscription;
-		if (subscription === undefined) throw new Error("There is a subscription.");
+		const isFirst = state.subscription === undefined;
+		const subscription = this.subscription(type);
 
-		const names = Math.max(
-			subscription.countWith(request.subscribe),
-			request.initialVersions.size,
-		);
+		const names = this.#countNames(subscription, request);
 		if (names > this.limits.maxNames) {
 			return {
 				op: "refused",
@@ -165,6 +162,14 @@ export class DeltaStream extends StreamState {
 		};
 	}
 
+	/** How many names there would be, or a smaller number when there are few. */
+	#countNames(subscription: Subscription, request: DeltaRequest): number {
+		const { subscribe, initialVersions } = request;
+		const atMost = subscription.names.size + subscribe.length;
+		if (atMost <= this.limits.maxNames) return initialVersions.size;
+		return Math.max(subscription.countWith(subscribe), initialVersions.size);
+	}
+
 	/** Takes over what the proxy kept; what is still current need not be sent. */
 	#resume(request: DeltaRequest, state: TypeState): Delivery {
 		const { type } = request;
@@ -174,7 +179,7 @@ export class DeltaStream extends StreamState {
 			if (!super.mayHave(type, name)) continue;
 			const resource = this.resources.get(type, name);
 			const isCurrent = resource?.version === version;
-			state.held.set(name, isCurrent ? resource : version);
+			state.held.set(resource?.name ?? name, isCurrent ? resource : version);
 			if (isCurrent) resources.push(resource);
 			else state.look(name, beforeAnyChange, "changed");
 		}

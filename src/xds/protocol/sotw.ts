@@ -55,9 +55,7 @@ export class SotwStream extends StreamState {
 	request(request: SotwRequest, nowMs: number): RequestOutcome {
 		const { type, nonce } = request;
 		const state = this.types[type];
-		state.begin();
-		const subscription = state.subscription;
-		if (subscription === undefined) throw new Error("There is a subscription.");
+		const subscription = this.subscription(type);
 		// An answer to an older response says nothing about the newer one, nor do its names count.
 		if (nonce !== "" && nonce !== state.lastNonce) {
 			return { op: "taken", ...nothing };

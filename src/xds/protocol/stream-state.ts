@@ -13,6 +13,7 @@ import type { ChangedNames, ProxyResources } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import { NonceSequence } from "./nonce.ts";
+import type { Subscription } from "./subscription.ts";
 import { TypeState } from "./type-state.ts";
 
 /**
@@ -211,6 +212,13 @@ export abstract class StreamState {
 		for (const held of this.types[type].held.values()) {
 			if (typeof held === "object") yield held;
 		}
+	}
+
+	/** The subscription to a type, which begins with its first request. */
+	protected subscription(type: ResourceType): Subscription {
+		return this.types[type].begin(
+			(name) => this.resources.get(type, name)?.name ?? name,
+		);
 	}
 
 	/** Whether the subscription allows the proxy to have this resource. */

@@ -27,10 +27,19 @@ const wildcardName = "*";
  */
 export class Subscription {
 	readonly #names = new Set<string>();
+	readonly #shared: (name: string) => string;
 	#wildcard = false;
 	/** A name was asked for once: no names no longer means all of them. */
 	#named = false;
 	#begun = false;
+
+	/**
+	 * @param shared the same name as a string that others hold too: thousands of
+	 *   proxies ask for the same thousands of names
+	 */
+	constructor(shared: (name: string) => string) {
+		this.#shared = shared;
+	}
 
 	/** The names that were asked for, without `*`. */
 	get names(): ReadonlySet<string> {
@@ -49,7 +58,6 @@ export class Subscription {
 
 	/** How many names there would be after subscribing to more of them. */
 	countWith(subscribe: readonly string[]): number {
-		// Counting what is new costs time, so it is done only where it can matter.
 		let added = 0;
 		const seen = new Set<string>();
 		for (const name of subscribe) {
@@ -81,10 +89,7 @@ export class Subscription {
 			isFirst && mayBeLegacyWildcard && change.subscribe.length === 0;
 		for (const name of change.subscribe) {
 			if (name === wildcardName) wildcardAsked = true;
-			else {
-				this.#names.add(name);
-				asked.push(name);
-			}
+			else asked.push(this.#add(name));
 		}
 		if (wildcardAsked) {
 			this.#wildcard = true;
@@ -118,10 +123,14 @@ export class Subscription {
 		for (const name of dropped) this.#names.delete(name);
 		const asked: string[] = [];
 		for (const name of wanted) {
-			if (this.#names.has(name)) continue;
-			this.#names.add(name);
-			asked.push(name);
+			if (!this.#names.has(name)) asked.push(this.#add(name));
 		}
 		return { asked, dropped, wildcardAsked, wildcardEnded };
+	}
+
+	#add(name: string): string {
+		const shared = this.#shared(name);
+		this.#names.add(shared);
+		return shared;
 	}
 }

@@ -55,12 +55,13 @@ export class TypeState {
 	urgent = false;
 	readonly pacer = new Pacer();
 
-	/** Begins the subscription when there is none; true when it did. */
-	begin(): boolean {
-		if (this.subscription !== undefined) return false;
-		this.subscription = new Subscription();
-		this.urgent = true;
-		return true;
+	/** The subscription, which begins when there is none. */
+	begin(shared: (name: string) => string): Subscription {
+		if (this.subscription === undefined) {
+			this.subscription = new Subscription(shared);
+			this.urgent = true;
+		}
+		return this.subscription;
 	}
 
 	/** Notes that a name is to be looked at, because of change number `change`. */
