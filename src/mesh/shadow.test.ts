@@ -255,8 +255,7 @@ describe("dropShadowed", () => {
 									meets(headers[name], one),
 								));
 						for (const rule of list) {
-							if (![undefined, namespace].includes(rule.callerNamespace))
-								continue;
+							if ((rule.callerNamespace ?? namespace) !== namespace) continue;
 							const branch = rule.branches.find(takes);
 							if (branch) return `${rule.origin.name} ${branch.index}`;
 						}
