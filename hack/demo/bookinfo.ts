@@ -106,7 +106,7 @@ export async function startBookinfo(
 	}
 	for (const workload of WORKLOADS) startApp(parts, workload, ports.workloads);
 	say(
-		`${WORKLOADS.length} services, each with an Envoy beside it, and one Envoy as gateway`,
+		`${WORKLOADS.length} programs, each with an Envoy beside it, and one more Envoy as gateway`,
 	);
 
 	const url = `http://127.0.0.1:${ports.ingress}/`;
