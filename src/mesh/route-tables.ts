@@ -31,7 +31,8 @@ export interface RouteTables {
 
 /**
  * The one total order of rules: consumer before producer, then precedence, then
- * age, then namespace and name.
+ * age, then namespace and name. Rules of the root namespace apply to all callers
+ * and so stand among the producer rules.
  */
 export function compareOrder(a: CompiledRule, b: CompiledRule): number {
 	return (
