@@ -19,13 +19,7 @@ import { tryThreeThings } from "./demo/try-three-things.ts";
 
 const stopSignal = firstStopSignal();
 process.exitCode = await runDemo().catch((error: unknown) => {
-	const text =
-		error instanceof Error && !isUsage(error) && !(error instanceof DemoError)
-			? (error.stack ?? error.message)
-			: error instanceof Error
-				? error.message
-				: String(error);
-	console.error(`\n${styleText("red", "✗")} ${text}`);
+	console.error(`\n${styleText("red", "✗")} ${printFailure(error)}`);
 	return 1;
 });
 
@@ -60,7 +54,11 @@ async function runDemo(): Promise<number> {
 async function show(dir: string, parts: Parts): Promise<number> {
 	const bookinfo = await startBookinfo(dir, parts, sayStep);
 	console.log(printThreeThings(bookinfo));
-	parts.onCrash((part, ending) => console.error(printCrash(part, ending)));
+	parts.onCrash((part, ending) =>
+		console.error(
+			`\n${styleText("red", "✗")} ${printCrash(part, ending)}\n\nThe rest goes on; Ctrl-C ends it.`,
+		),
+	);
 	return await new Promise<number>(() => {});
 }
 
@@ -73,7 +71,10 @@ async function check(dir: string, parts: Parts): Promise<number> {
 		);
 	});
 	await Promise.race([
-		tryThreeThings(bookinfo, (line) => console.log(line)),
+		tryThreeThings(bookinfo, (line) => {
+			// What is seen while everything comes down is not worth telling.
+			if (parts.crashed === undefined) console.log(line);
+		}),
 		crash,
 	]);
 	console.log(`\n${styleText("green", "✓")} The demo does what it says.`);
@@ -85,7 +86,7 @@ function sayStep(step: string): void {
 }
 
 function printCrash(part: Part, { how }: Ending): string {
-	return `${styleText("red", "✗")} ${part.name} ended by itself (${how}). The rest goes on. Its last lines:\n\n${part.lastLines(12).replaceAll(/^/gm, "  ")}\n\nAll of it: ${part.logFile}`;
+	return `${part.name} ended by itself (${how}). Its last lines:\n\n${part.lastLines(12).replaceAll(/^/gm, "  ")}\n\nAll of it: ${part.logFile}`;
 }
 
 function openWorkingDir(wanted: string | undefined): string {
@@ -134,6 +135,12 @@ function firstStopSignal(): {
 	};
 }
 
-function isUsage(error: Error): boolean {
-	return "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+function printFailure(error: unknown): string {
+	if (!(error instanceof Error)) return String(error);
+	if (error instanceof DemoError) return error.message;
+	const isUsage =
+		"code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+	return isUsage
+		? `${error.message}. The demo takes --check and --dir FOLDER, and nothing else.`
+		: (error.stack ?? error.message);
 }
