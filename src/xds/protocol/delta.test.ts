@@ -24,7 +24,11 @@ class Conversation {
 	readonly state: DeltaStream;
 
 	constructor(maxNames = 1000) {
-		this.state = new DeltaStream(this.resources, { maxNames }, 0);
+		this.state = new DeltaStream(
+			this.resources,
+			{ maxNames, maxKept: 2 * maxNames },
+			0,
+		);
 		this.resources.subscribe((changed) => this.state.changed(changed));
 	}
 
@@ -230,6 +234,16 @@ describe("DeltaStream", () => {
 				op: "refused",
 				reason: "A subscription may hold 2 names; this one asks for 3.",
 			});
+		});
+	});
+
+	it("refuses a proxy that brings more than there can be", () => {
+		const talk = new Conversation(1);
+		const versions = ["a", "b", "c"].map((name) => [name, "1"] as const);
+		const outcome = talk.ask("cluster", { initialVersions: new Map(versions) });
+		expect(outcome).to.deep.equal({
+			op: "refused",
+			reason: "A proxy may bring 2 resources of a type; this one brings 3.",
 		});
 	});
 

@@ -58,13 +58,8 @@ export class DeltaStream extends StreamState {
 		const isFirst = state.subscription === undefined;
 		const subscription = this.subscription(type);
 
-		const names = this.#countNames(subscription, request);
-		if (names > this.limits.maxNames) {
-			return {
-				op: "refused",
-				reason: `A subscription may hold ${this.limits.maxNames} names; this one asks for ${names}.`,
-			};
-		}
+		const reason = this.#excess(subscription, request);
+		if (reason !== undefined) return { op: "refused", reason };
 
 		const { asked, dropped, wildcardAsked, wildcardEnded } =
 			subscription.change(request, mayBeLegacyWildcard(type));
@@ -162,12 +157,22 @@ export class DeltaStream extends StreamState {
 		};
 	}
 
-	/** How many names there would be, or a smaller number when there are few. */
-	#countNames(subscription: Subscription, request: DeltaRequest): number {
-		const { subscribe, initialVersions } = request;
-		const atMost = subscription.names.size + subscribe.length;
-		if (atMost <= this.limits.maxNames) return initialVersions.size;
-		return Math.max(subscription.countWith(subscribe), initialVersions.size);
+	/** Why a request asks for too much, or undefined. */
+	#excess(
+		subscription: Subscription,
+		{ subscribe, initialVersions }: DeltaRequest,
+	): string | undefined {
+		const { maxNames, maxKept } = this.limits;
+		if (initialVersions.size > maxKept) {
+			return `A proxy may bring ${maxKept} resources of a type; this one brings ${initialVersions.size}.`;
+		}
+		// Counting what is new costs time, and seldom matters.
+		if (subscription.names.size + subscribe.length <= maxNames)
+			return undefined;
+		const names = subscription.countWith(subscribe);
+		return names <= maxNames
+			? undefined
+			: `A subscription may hold ${maxNames} names; this one asks for ${names}.`;
 	}
 
 	/** Takes over what the proxy kept; what is still current need not be sent. */

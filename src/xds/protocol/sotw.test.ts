@@ -25,7 +25,11 @@ class Conversation {
 	readonly state: SotwStream;
 
 	constructor(maxNames = 1000) {
-		this.state = new SotwStream(this.resources, { maxNames }, 0);
+		this.state = new SotwStream(
+			this.resources,
+			{ maxNames, maxKept: 2 * maxNames },
+			0,
+		);
 		this.resources.subscribe((changed) => this.state.changed(changed));
 	}
 

@@ -83,6 +83,8 @@ export interface Content {
 export interface StreamLimits {
 	/** Names that one subscription may hold. */
 	readonly maxNames: number;
+	/** Resources of one type that a proxy may bring from an earlier stream. */
+	readonly maxKept: number;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface AdsLimits {
 	 * each names the endpoints of 20,000 clusters.
 	 */
 	readonly maxNames: number;
+	/** Resources of one type that a proxy may bring from an earlier stream: everything that a wildcard ever covers. */
+	readonly maxKept: number;
 	/** Open streams of one proxy: more than a restart or a few processes with one identity need. */
 	readonly maxStreamsPerProxy: number;
 }
@@ -21,6 +23,7 @@ export interface AdsLimits {
 /** Limits that suit sidecars and gateways of a large mesh. */
 export const defaultAdsLimits: AdsLimits = {
 	maxNames: 20_000,
+	maxKept: 100_000,
 	maxStreamsPerProxy: 16,
 };
 
