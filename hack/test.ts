@@ -9,7 +9,7 @@ import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs, styleText } from "node:util";
-import { ensureEnvoy } from "./ensure-envoy.ts";
+import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
 import { type RanFile, runFiles, type TestGroup } from "./test/run-files.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -53,10 +53,12 @@ const groups: readonly TestGroup[] = [
 
 const startMs = performance.now();
 const results: RanFile[] = [];
+/** Why the live tests could not run at all. */
+let setupFailure: string | undefined;
 for (const group of groups) {
 	if (group.files.length === 0) continue;
 	// Tests of the live group ask for it again, and then find it at once.
-	if (group.isolated) process.env["LATEEN_ENVOY"] = await ensureEnvoy();
+	if (group.isolated && !(await hasEnvoy())) break;
 	const jobs = Math.min(availableParallelism(), group.files.length);
 	await runFiles(group, jobs, values.grep, (result) => {
 		results.push(result);
@@ -64,6 +66,17 @@ for (const group of groups) {
 	});
 }
 printSummary();
+
+async function hasEnvoy(): Promise<boolean> {
+	try {
+		process.env["LATEEN_ENVOY"] = await ensureEnvoy();
+		return true;
+	} catch (error) {
+		if (!(error instanceof MissingPrerequisite)) throw error;
+		setupFailure = error.message;
+		return false;
+	}
+}
 
 function printResult(result: RanFile): void {
 	const { passed, failures, skipped, durationMs } = result;
@@ -93,6 +106,11 @@ function printSummary(): void {
 			console.log(`\n  It printed:\n${indent(output.trim().slice(-4_000))}`);
 		}
 	}
+	if (setupFailure !== undefined) {
+		console.log(
+			`\n${styleText("red", "✗")} The tests with a real Envoy did not run. ${setupFailure}`,
+		);
+	}
 	const skipped = results.flatMap((result) => result.skipped);
 	if (skipped.length > 0) {
 		console.log(`\nNot run here:`);
@@ -100,7 +118,9 @@ function printSummary(): void {
 	}
 	const sum = (count: (result: RanFile) => number): number =>
 		results.reduce((total, result) => total + count(result), 0);
-	const failures = sum((result) => result.failures.length);
+	const failures =
+		sum((result) => result.failures.length) +
+		(setupFailure === undefined ? 0 : 1);
 	const passed = sum((result) => result.passed);
 	console.log(
 		`\n${results.length} files in ${((performance.now() - startMs) / 1000).toFixed(1)} s`,

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ensureEnvoy } from "../ensure-envoy.ts";
 import { DemoError } from "./demo-error.ts";
 import { freePorts } from "./free-ports.ts";
 import { readPage } from "./page.ts";
@@ -39,18 +38,17 @@ export interface Bookinfo {
 }
 
 /**
- * Starts the control plane on a copy of the sample, the programs, an Envoy
- * beside each and one as gateway, and waits until the page works.
+ * Starts the control plane on a copy of the sample in `dir`, the programs, an
+ * Envoy beside each and one as gateway, and waits until the page works.
  *
  * Fails when: a step takes too long or a part ends; then with a `DemoError`.
  *   What runs by then is in `parts`.
  */
 export async function startBookinfo(
-	dir: string,
+	{ envoy, dir }: { readonly envoy: string; readonly dir: string },
 	parts: Parts,
 	say: (step: string) => void,
 ): Promise<Bookinfo> {
-	const envoy = await ensureEnvoy();
 	const files = join(dir, "bookinfo");
 	const stateDir = join(dir, "state");
 	const ports = await choosePorts();
