@@ -67,7 +67,7 @@ describe("aggregated discovery service with a real Envoy, delta", function () {
 		]);
 	});
 
-	it("moves a virtual host to a new cluster in one burst", async () => {
+	it("moves a virtual host to a new cluster, endpoints first", async () => {
 		envoy.resources.change([
 			cluster("two"),
 			endpoints("two", parts.two),
@@ -76,7 +76,8 @@ describe("aggregated discovery service with a real Envoy, delta", function () {
 		await envoy.live("virtualHost", "r/a");
 		const port = await envoy.listenerPort("l");
 		expect((await get(port, "/", "a.test")).body).to.equal("two");
-		expect(envoy.responses.slice(0, 3)).to.deep.equal([
+		// Envoy asks for the endpoints as well, which is answered before or after the virtual host.
+		expect([...new Set(envoy.responses)]).to.deep.equal([
 			"cluster 1",
 			"endpoint 1",
 			"virtualHost 1",
