@@ -97,7 +97,7 @@ export interface Retries {
 	/** Tries after the first. 0 turns retries off. */
 	readonly attempts: number;
 	readonly perTryTimeoutMs?: number;
-	/** Envoy `retry_on` conditions; empty means the mesh's default. */
+	/** Envoy `retry_on` conditions. */
 	readonly on: readonly string[];
 	readonly backoff?: { readonly baseMs: number; readonly maxMs?: number };
 	/** Prefers endpoints that have not been tried. */

@@ -319,7 +319,10 @@ function tlsOrigination(
 								case: "validationContext",
 								value: {
 									trustedCa: {
-										specifier: { case: "filename", value: systemTrustStore },
+										specifier:
+											tls.caCertificates === undefined
+												? { case: "filename", value: systemTrustStore }
+												: { case: "inlineString", value: tls.caCertificates },
 									},
 									matchTypedSubjectAltNames: names.map(dnsName),
 								},

@@ -15,8 +15,6 @@ export const defaults = {
 	/** Retries of a rule-less route, and only when the request was certainly not processed. */
 	retryAttempts: 2,
 	safeRetryOn: "connect-failure,refused-stream,reset-before-request",
-	/** When a rule asks for retries without saying on what. */
-	retryOn: "gateway-error,connect-failure,refused-stream,reset-before-request",
 	/** Retries may be this share of what is in flight, or `retryBudgetMinimum`. */
 	retryBudgetPercent: 20,
 	retryBudgetMinimum: 10,

@@ -275,7 +275,7 @@ export const defaultRetryPolicy: RetryPolicy = {
 function retryPolicy(retries: Retries): RetryPolicy {
 	if (retries.attempts === 0) return { retryOn: "", numRetries: 0 };
 	return {
-		retryOn: retries.on.length > 0 ? retries.on.join(",") : defaults.retryOn,
+		retryOn: retries.on.join(","),
 		numRetries: retries.attempts,
 		...(retries.perTryTimeoutMs === undefined
 			? undefined
