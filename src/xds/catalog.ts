@@ -1,5 +1,10 @@
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Service, ServicePort } from "../mesh/service.ts";
+import {
+	type CountedProxy,
+	Distribution,
+	type HeldView,
+} from "./distribution.ts";
 import type { Attachment } from "./generate/service-view.ts";
 import { GrpcResources } from "./grpc-resources.ts";
 import { type MeshChanges, meshChanges } from "./mesh-changes.ts";
@@ -9,7 +14,11 @@ import type { AttachedProxy, ProxyDirectory } from "./proxy-directory.ts";
 import type { ChangedNames, ProxyResources } from "./proxy-resources.ts";
 import { scopeKey } from "./proxy-scope.ts";
 import type { Resource } from "./resource.ts";
-import { ChangeCollector, type ResourceLayer } from "./resource-layer.ts";
+import {
+	ChangeCollector,
+	type LayerObserver,
+	type ResourceLayer,
+} from "./resource-layer.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { scopeOf } from "./scope-of.ts";
 import { ScopedResources } from "./scoped-resources.ts";
@@ -34,6 +43,8 @@ interface UsedScope {
  * what did not change.
  */
 export class Catalog implements ProxyDirectory {
+	/** How far each object has come among the proxies. */
+	readonly distribution = new Distribution();
 	#mesh: Mesh | undefined;
 	readonly #shared = new Map<Attachment, SharedResources>();
 	readonly #scopes = new Map<string, UsedScope>();
@@ -66,6 +77,7 @@ export class Catalog implements ProxyDirectory {
 			}
 			attached.update(mesh, changed, names);
 		}
+		this.distribution.flush();
 	}
 
 	/**
@@ -77,15 +89,24 @@ export class Catalog implements ProxyDirectory {
 		if (mesh === undefined) throw new Error("no mesh yet");
 		const attached: Attached = new Attached(proxy, mesh, {
 			shared: this.#sharedOf(attachmentOf(proxy), mesh),
+			distribution: this.distribution,
 			acquire: (nextMesh) => this.#acquire(proxy, variant, nextMesh),
 			release: (scope) => this.#release(scope),
 		});
 		this.#attached.add(attached);
 		return {
 			resources: attached,
+			count: (view) => attached.count(view),
+			held: (gained, lost) => attached.held(gained, lost),
+			rejected: (resources) => {
+				for (const resource of resources) this.distribution.rejected(resource);
+				this.distribution.flush();
+			},
 			release: () => {
 				if (!this.#attached.delete(attached)) return;
+				attached.leave();
 				this.#release(attached.scope);
+				this.distribution.flush();
 			},
 		};
 	}
@@ -93,7 +114,7 @@ export class Catalog implements ProxyDirectory {
 	#sharedOf(attachment: Attachment, mesh: Mesh): SharedResources {
 		let shared = this.#shared.get(attachment);
 		if (shared === undefined) {
-			shared = new SharedResources(attachment);
+			shared = new SharedResources(attachment, this.#observe);
 			shared.update(mesh, meshChanges(undefined, mesh));
 			this.#shared.set(attachment, shared);
 		}
@@ -105,7 +126,7 @@ export class Catalog implements ProxyDirectory {
 		const key = `${variant} ${scopeKey(scope)}`;
 		let used = this.#scopes.get(key);
 		if (used === undefined) {
-			const resources = new ScopedResources(scope, variant);
+			const resources = new ScopedResources(scope, variant, this.#observe);
 			resources.update(mesh, meshChanges(undefined, mesh));
 			used = { key, resources, users: 0 };
 			this.#scopes.set(key, used);
@@ -116,12 +137,18 @@ export class Catalog implements ProxyDirectory {
 
 	#release(scope: UsedScope): void {
 		scope.users--;
-		if (scope.users === 0) this.#scopes.delete(scope.key);
+		if (scope.users > 0) return;
+		this.#scopes.delete(scope.key);
+		this.distribution.layerGone(scope.resources.layer);
 	}
+
+	readonly #observe: LayerObserver = (layer, type, before, after) =>
+		this.distribution.replaced(layer, type, before, after);
 }
 
 interface ScopeAccess {
 	readonly shared: SharedResources;
+	readonly distribution: Distribution;
 	acquire(mesh: Mesh): UsedScope;
 	release(scope: UsedScope): void;
 }
@@ -134,6 +161,7 @@ class Attached implements ProxyResources {
 	readonly #own: OwnResources;
 	readonly #grpc: GrpcResources | undefined;
 	readonly #listeners = new Set<(changed: ChangedNames) => void>();
+	#counted: (CountedProxy & { layers: Set<ResourceLayer> }) | undefined;
 	#mesh: Mesh;
 
 	constructor(proxy: Proxy, mesh: Mesh, access: ScopeAccess) {
@@ -142,7 +170,9 @@ class Attached implements ProxyResources {
 		this.#access = access;
 		this.attachment = attachmentOf(proxy);
 		this.scope = access.acquire(mesh);
-		this.#own = new OwnResources(proxy);
+		this.#own = new OwnResources(proxy, (layer, type, before, after) =>
+			access.distribution.replaced(layer, type, before, after),
+		);
 		this.#own.update(mesh, this.#rulesOf);
 		this.#grpc =
 			proxy.kind === "grpc"
@@ -175,6 +205,33 @@ class Attached implements ProxyResources {
 		return () => this.#listeners.delete(listener);
 	}
 
+	/** From now on the proxy counts. gRPC clients do not: they have only what they asked for. */
+	count(view: HeldView): void {
+		if (this.#counted !== undefined || this.#proxy.kind === "grpc") return;
+		this.#counted = {
+			name: this.#proxy.workload,
+			view,
+			layers: new Set(this.#wantedLayers()),
+		};
+		this.#access.distribution.joined(this.#counted);
+		this.#access.distribution.flush();
+	}
+
+	/** Notes what the proxy has and no longer has. */
+	held(gained: readonly string[], lost: readonly string[]): void {
+		if (this.#counted === undefined) return;
+		this.#access.distribution.held(gained, lost);
+		this.#access.distribution.flush();
+	}
+
+	/** The stream is gone. */
+	leave(): void {
+		const { distribution } = this.#access;
+		if (this.#counted !== undefined) distribution.left(this.#counted);
+		this.#counted = undefined;
+		distribution.layerGone(this.#own.layer);
+	}
+
 	/** Takes a newer mesh and tells whoever subscribed; `names` is what changed in the layers that are shared. */
 	update(mesh: Mesh, changed: MeshChanges, names: ChangedNames): void {
 		this.#mesh = mesh;
@@ -200,8 +257,10 @@ class Attached implements ProxyResources {
 		const changes = new ChangeCollector();
 		const before = this.scope;
 		const after = this.#access.acquire(mesh);
-		this.#access.release(after === before ? after : before);
-		if (after === before) return changes;
+		if (after === before) {
+			this.#access.release(after);
+			return changes;
+		}
 		this.scope = after;
 		for (const type of ["listener", "route", "virtualHost"] as const) {
 			collectDifferences(
@@ -211,10 +270,30 @@ class Attached implements ProxyResources {
 				changes,
 			);
 		}
+		if (this.#counted?.layers.delete(before.resources.layer)) {
+			this.#counted.layers.add(after.resources.layer);
+			this.#access.distribution.moved(
+				this.#counted,
+				before.resources.layer,
+				after.resources.layer,
+			);
+		}
+		this.#access.release(before);
 		return changes;
 	}
 
-	#layers(): readonly ResourceLayer[] {
+	/** The layers all of which the proxy asks for: one without a forward proxy has no use for routes. */
+	#wantedLayers(): readonly ResourceLayer[] {
+		const { kind, attachment, addresses } = this.#proxy;
+		const routes =
+			kind === "gateway" ||
+			attachment === "captured" ||
+			addresses.outbound !== undefined;
+		const [own, scoped, shared] = this.#layers();
+		return routes ? [own, scoped, shared] : [own, shared];
+	}
+
+	#layers(): readonly [ResourceLayer, ResourceLayer, ResourceLayer] {
 		return [
 			this.#own.layer,
 			this.scope.resources.layer,

@@ -17,17 +17,22 @@ import { makeResource } from "./generate/make-resource.ts";
 import { blackholeCluster, inboundClusterName } from "./generate/names.ts";
 import type { Proxy } from "./proxy.ts";
 import type { Resource } from "./resource.ts";
-import { ChangeCollector, ResourceLayer } from "./resource-layer.ts";
+import {
+	ChangeCollector,
+	type LayerObserver,
+	ResourceLayer,
+} from "./resource-layer.ts";
 import { serviceByHost } from "./service-by-host.ts";
 
 type RulesOf = (service: Service, port: ServicePort) => readonly CallerRule[];
 
 /** What only one proxy has: the listeners at its own addresses and the clusters of its application. */
 export class OwnResources {
-	readonly layer = new ResourceLayer();
+	readonly layer: ResourceLayer;
 	readonly #proxy: Proxy;
 
-	constructor(proxy: Proxy) {
+	constructor(proxy: Proxy, observe: LayerObserver) {
+		this.layer = new ResourceLayer(observe);
 		this.#proxy = proxy;
 	}
 

@@ -14,8 +14,17 @@ export class ChangeCollector {
 	}
 }
 
+/** Is told of every resource that a layer has instead of another. */
+export type LayerObserver = (
+	layer: ResourceLayer,
+	type: ResourceType,
+	before: Resource | undefined,
+	after: Resource | undefined,
+) => void;
+
 /** Resources of all types that change together, for one group of proxies. */
 export class ResourceLayer {
+	readonly #observe: LayerObserver;
 	readonly #byType = new Map<ResourceType, Map<string, Resource>>(
 		sendOrder.map((type) => [type, new Map()]),
 	);
@@ -23,6 +32,10 @@ export class ResourceLayer {
 	readonly #owned = new Map<ResourceType, Map<string, readonly string[]>>(
 		sendOrder.map((type) => [type, new Map()]),
 	);
+
+	constructor(observe: LayerObserver = () => undefined) {
+		this.#observe = observe;
+	}
 
 	/** The resource of this name, or undefined. */
 	get(type: ResourceType, name: string): Resource | undefined {
@@ -32,6 +45,13 @@ export class ResourceLayer {
 	/** Every resource of this type, by name. */
 	all(type: ResourceType): ReadonlyMap<string, Resource> {
 		return this.#of(type);
+	}
+
+	/** Every resource, with its type. */
+	*entries(): Iterable<readonly [ResourceType, Resource]> {
+		for (const [type, resources] of this.#byType) {
+			for (const resource of resources.values()) yield [type, resource];
+		}
 	}
 
 	/**
@@ -52,17 +72,21 @@ export class ResourceLayer {
 			if (old?.version === resource.version) {
 				// Same bytes; but it may be somebody else's fault now.
 				if (!sameOrigins(old, resource)) {
-					current.set(resource.name, { ...old, origins: resource.origins });
+					const renamed = { ...old, origins: resource.origins };
+					current.set(resource.name, renamed);
+					this.#observe(this, type, old, renamed);
 				}
 				continue;
 			}
 			current.set(resource.name, resource);
 			changes.add(type, resource.name);
+			this.#observe(this, type, old, resource);
 		}
 		if (before !== undefined) {
 			const kept = new Set(resources.map(({ name }) => name));
 			for (const name of before) {
 				if (kept.has(name)) continue;
+				this.#observe(this, type, current.get(name), undefined);
 				current.delete(name);
 				changes.add(type, name);
 			}

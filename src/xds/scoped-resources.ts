@@ -28,18 +28,31 @@ import {
 import type { MeshChanges } from "./mesh-changes.ts";
 import type { ProxyScope } from "./proxy-scope.ts";
 import type { Resource } from "./resource.ts";
-import { ChangeCollector, ResourceLayer } from "./resource-layer.ts";
+import {
+	ChangeCollector,
+	type LayerObserver,
+	ResourceLayer,
+} from "./resource-layer.ts";
 
 /** Field number of `RouteConfiguration.virtual_hosts`. */
 const virtualHostsField = 2;
 
 /** Routes and outbound listeners: the same for every proxy of one scope. */
 export class ScopedResources {
-	readonly layer = new ResourceLayer();
+	readonly layer: ResourceLayer;
 	readonly #scope: ProxyScope;
 	readonly #variant: "delta" | "sotw";
 
-	constructor(scope: ProxyScope, variant: "delta" | "sotw") {
+	constructor(
+		scope: ProxyScope,
+		variant: "delta" | "sotw",
+		observe: LayerObserver,
+	) {
+		this.layer = new ResourceLayer((layer, type, before, after) => {
+			// These proxies get virtual hosts inside of their route configurations only.
+			if (variant === "sotw" && type === "virtualHost") return;
+			observe(layer, type, before, after);
+		});
 		this.#scope = scope;
 		this.#variant = variant;
 	}

@@ -5,14 +5,19 @@ import { endpointResources } from "./generate/endpoint.ts";
 import { makeResource } from "./generate/make-resource.ts";
 import { type Attachment, serviceView } from "./generate/service-view.ts";
 import type { MeshChanges } from "./mesh-changes.ts";
-import { ChangeCollector, ResourceLayer } from "./resource-layer.ts";
+import {
+	ChangeCollector,
+	type LayerObserver,
+	ResourceLayer,
+} from "./resource-layer.ts";
 
 /** Clusters and endpoints: the same for every proxy of one attachment. */
 export class SharedResources {
-	readonly layer = new ResourceLayer();
+	readonly layer: ResourceLayer;
 	readonly #attachment: Attachment;
 
-	constructor(attachment: Attachment) {
+	constructor(attachment: Attachment, observe: LayerObserver) {
+		this.layer = new ResourceLayer(observe);
 		this.#attachment = attachment;
 		this.layer.replace(
 			"cluster",

@@ -40,6 +40,9 @@ export class MemoryResources implements ProxyResources, ProxyDirectory {
 		this.attached += 1;
 		return {
 			resources: this,
+			count: () => undefined,
+			held: () => undefined,
+			rejected: () => undefined,
 			release: () => {
 				this.attached -= 1;
 			},
