@@ -34,7 +34,7 @@ export function adsMethods(
 	return new Map<string, AdsMethod>([
 		[
 			`${service}/DeltaAggregatedResources`,
-			(requests, peer, signal) =>
+			(requests, peer) =>
 				serveStream(
 					{
 						variant: "delta",
@@ -44,12 +44,12 @@ export function adsMethods(
 						take: (state, request, nowMs) => state.request(request, nowMs),
 					},
 					shared,
-					{ requests, peer, signal },
+					{ requests, peer },
 				),
 		],
 		[
 			`${service}/StreamAggregatedResources`,
-			(requests, peer, signal) =>
+			(requests, peer) =>
 				serveStream(
 					{
 						variant: "sotw",
@@ -59,7 +59,7 @@ export function adsMethods(
 						take: (state, request, nowMs) => state.request(request, nowMs),
 					},
 					shared,
-					{ requests, peer, signal },
+					{ requests, peer },
 				),
 		],
 	]);

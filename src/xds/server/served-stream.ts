@@ -1,0 +1,184 @@
+import { GrpcError, grpcStatus } from "../../lib/grpc-error.ts";
+import type { Logger } from "../../observability/logger.ts";
+import { emptyResponse } from "../protocol/frames.ts";
+import type { ParsedRequest } from "../protocol/parse-request.ts";
+import type {
+	Rejection,
+	RequestOutcome,
+	SentResource,
+	StreamState,
+} from "../protocol/stream-state.ts";
+import type { Proxy } from "../proxy.ts";
+import type { ProxyResources } from "../proxy-resources.ts";
+import type { Resource } from "../resource.ts";
+import { type ResourceType, sendOrder } from "../resource-type.ts";
+import type { AdsLimits, AdsOptions } from "./ads-options.ts";
+import type {
+	ConnectedProxy,
+	LastRejection,
+	TypeStatus,
+} from "./connected-proxies.ts";
+
+/** What differs between the two kinds of stream. */
+export interface StreamVariant<State extends StreamState, Request> {
+	readonly variant: "delta" | "sotw";
+	parse(bytes: Uint8Array): ParsedRequest<Request> | undefined;
+	begin(resources: ProxyResources, nowMs: number): State;
+	take(state: State, request: Request, nowMs: number): RequestOutcome;
+}
+
+/** What all streams of one service share. */
+export interface SharedByStreams {
+	readonly options: AdsOptions;
+	readonly limits: AdsLimits;
+	/** Types that were asked for in vain; each is reported once. */
+	readonly unserved: Set<string>;
+}
+
+/** A stream that asks for more different types than exist is answered no more. */
+const maxUnservedTypes = 16;
+
+/** Names of a rejected response that are logged. */
+const loggedNames = 10;
+
+/** One stream of a proxy that has proven who it is: joins its state with those who want to know about it. */
+export class ServedStream<State extends StreamState, Request>
+	implements ConnectedProxy
+{
+	readonly proxy: Proxy;
+	readonly variant: "delta" | "sotw";
+	readonly address: string;
+	readonly connectedAtMs: number;
+	readonly #kind: StreamVariant<State, Request>;
+	readonly #shared: SharedByStreams;
+	readonly #log: Logger;
+	/** Notes what changed in the resources, answers what the stream wants to know. */
+	readonly state: State;
+	readonly #rejections = new Map<ResourceType, LastRejection>();
+	readonly #answeredUnserved = new Set<string>();
+	/** Answers that are not about resources; bounded by the number of types. */
+	readonly #answers: (readonly Uint8Array[])[] = [];
+
+	constructor(
+		kind: StreamVariant<State, Request>,
+		shared: SharedByStreams,
+		from: {
+			readonly proxy: Proxy;
+			readonly address: string;
+			readonly resources: ProxyResources;
+			readonly log: Logger;
+		},
+	) {
+		const { clock } = shared.options;
+		this.#kind = kind;
+		this.#shared = shared;
+		this.#log = from.log;
+		this.proxy = from.proxy;
+		this.variant = kind.variant;
+		this.address = from.address;
+		this.connectedAtMs = clock.nowMs();
+		this.state = kind.begin(from.resources, clock.monotonicMs());
+	}
+
+	/** Takes a request. Fails when it asks for too much; then with a `GrpcError`. */
+	take(message: ParsedRequest<Request>): void {
+		if (message.request === undefined) {
+			this.#answerUnserved(message.typeUrl);
+			return;
+		}
+		const { clock, connected, figures } = this.#shared.options;
+		const outcome = this.#kind.take(
+			this.state,
+			message.request,
+			clock.monotonicMs(),
+		);
+		if (outcome.op === "refused") {
+			throw new GrpcError(grpcStatus.resourceExhausted, outcome.reason);
+		}
+		const { resumed, acknowledged, rejected } = outcome;
+		if (resumed !== undefined && resumed.resources.length > 0) {
+			connected.note({ op: "acknowledged", on: this, delivery: resumed });
+		}
+		if (acknowledged !== undefined) {
+			figures?.acknowledged(acknowledged.type);
+			connected.note({
+				op: "acknowledged",
+				on: this,
+				delivery: acknowledged,
+			});
+		}
+		if (rejected !== undefined) this.#noteRejection(rejected);
+	}
+
+	/** The next message that can be written now, or undefined when there is none. */
+	next(): readonly Uint8Array[] | undefined {
+		const answer = this.#answers.shift();
+		if (answer !== undefined) return answer;
+		const { clock, figures } = this.#shared.options;
+		const outgoing = this.state.next(clock.monotonicMs());
+		if (outgoing === undefined) return undefined;
+		figures?.sent(outgoing.type, outgoing.count, lengthOf(outgoing.parts));
+		return outgoing.parts;
+	}
+
+	types(): readonly TypeStatus[] {
+		const statuses: TypeStatus[] = [];
+		for (const type of sendOrder) {
+			const subscribed = this.state.subscribed(type);
+			if (subscribed === undefined) continue;
+			let sent = 0;
+			let acknowledged = 0;
+			for (const resource of this.state.sentResources(type)) {
+				if (resource.sent === undefined) continue;
+				sent += 1;
+				if (resource.sent === resource.acknowledged) acknowledged += 1;
+			}
+			const lastRejection = this.#rejections.get(type);
+			statuses.push({ type, ...subscribed, sent, acknowledged, lastRejection });
+		}
+		return statuses;
+	}
+
+	resources(type: ResourceType): Iterable<SentResource> {
+		return this.state.sentResources(type);
+	}
+
+	acknowledged(type: ResourceType): Iterable<Resource> {
+		return this.state.acknowledged(type);
+	}
+
+	#answerUnserved(typeUrl: string): void {
+		const answered = this.#answeredUnserved;
+		if (answered.has(typeUrl) || answered.size >= maxUnservedTypes) return;
+		answered.add(typeUrl);
+		this.#answers.push(emptyResponse(typeUrl, this.state.nextNonce()));
+		const { unserved } = this.#shared;
+		if (unserved.has(typeUrl) || unserved.size >= maxUnservedTypes) return;
+		unserved.add(typeUrl);
+		this.#log.warn("A proxy asked for a type that is not served", { typeUrl });
+	}
+
+	#noteRejection(rejection: Rejection): void {
+		const { clock, connected, figures } = this.#shared.options;
+		const { type, message } = rejection;
+		const names = [
+			...rejection.resources.map(({ name }) => name),
+			...rejection.removed,
+		];
+		this.#rejections.set(type, { message, names, atMs: clock.nowMs() });
+		figures?.rejected(type);
+		this.#log.warn("A proxy rejected a response", {
+			type,
+			reason: message,
+			names: names.slice(0, loggedNames),
+			resources: names.length,
+		});
+		connected.note({ op: "rejected", on: this, rejection });
+	}
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+	let bytes = 0;
+	for (const part of parts) bytes += part.length;
+	return bytes;
+}
