@@ -642,6 +642,19 @@ describe("DeltaStream", () => {
 			expect(talk.settle()).to.deep.equal(["route: s@1", "virtualHost: s/a@2"]);
 		});
 
+		it("are complete even when they are asked for before the route configuration that changed", () => {
+			const talk = new Conversation().changeAll({
+				route: ["r@2"],
+				virtualHost: ["r/a", "r/b"],
+			});
+			talk.ask("virtualHost", { initialVersions: new Map([["r/a", "1"]]) });
+			talk.ask("route", {
+				subscribe: ["r"],
+				initialVersions: new Map([["r", "1"]]),
+			});
+			expect(talk.settle()).to.deep.equal(["route: r@2", "virtualHost: r/b@1"]);
+		});
+
 		it("are not sent again when their route configuration changes", () => {
 			const talk = settled({ route: ["r"], virtualHost: ["r/a"] });
 			talk.change("route", "r@2");

@@ -137,9 +137,11 @@ export class DeltaStream extends StreamState {
 			}
 			sent.set(name, resource);
 			fresh.push(resource);
-			// What Envoy was sent for a route configuration that it did not accept, it did not keep.
-			if (type === "route" && (forced || !state.held.has(name))) {
-				this.#lookAtTable(name, true);
+			if (type === "route") {
+				const held = state.held.get(name);
+				// What Envoy was sent for a route configuration that it did not accept, it did not keep.
+				const isNew = forced || held === undefined;
+				if (isNew || typeof held === "string") this.#lookAtTable(name, isNew);
 			}
 		}
 		state.pending.clear();

@@ -14,7 +14,7 @@ import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import { NonceSequence } from "./nonce.ts";
 import type { Subscription } from "./subscription.ts";
-import { TypeState } from "./type-state.ts";
+import { heldVersion, TypeState } from "./type-state.ts";
 
 /**
  * A proxy that reconnects asks for its clusters first and says only in the next
@@ -199,7 +199,7 @@ export abstract class StreamState {
 		for (const name of inFlight?.sent.keys() ?? []) names.add(name);
 		for (const name of names) {
 			const has = held.get(name);
-			const acknowledged = typeof has === "object" ? has.version : has;
+			const acknowledged = has && heldVersion(has);
 			const sent = inFlight?.sent.has(name)
 				? inFlight.sent.get(name)?.version
 				: rejected.has(name)
@@ -209,7 +209,7 @@ export abstract class StreamState {
 		}
 	}
 
-	/** What the proxy has acknowledged of one type and is still current or was at that time. */
+	/** What the proxy has acknowledged of one type, but for what it kept from an earlier stream in a form that is no longer known. */
 	*acknowledged(type: ResourceType): Iterable<Resource> {
 		for (const held of this.types[type].held.values()) {
 			if (typeof held === "object") yield held;
@@ -228,7 +228,7 @@ export abstract class StreamState {
 		return this.types[type].subscription?.covers(name) === true;
 	}
 
-	/** What the next response of this type holds, or undefined when nothing is to be sent; `pending` is empty afterwards. */
+	/** What the next response of this type holds, or undefined when nothing is to be sent. What it has looked at is no longer pending. */
 	protected abstract collect(
 		type: ResourceType,
 		state: TypeState,
@@ -308,7 +308,7 @@ export abstract class StreamState {
 		const endpoints = this.types.endpoint;
 		for (const name of this.#awaitingEndpoints) {
 			const isNext =
-				endpoints.subscription !== undefined && endpoints.pending.has(name);
+				endpoints.pending.has(name) && this.mayHave("endpoint", name);
 			if (!isNext) this.#awaitingEndpoints.delete(name);
 		}
 	}
@@ -439,11 +439,7 @@ function reject(
 			if (held === undefined) continue;
 			state.rejected.set(name, undefined);
 			removed.push(name);
-		} else if (
-			typeof held === "object"
-				? held.version !== resource.version
-				: held !== resource.version
-		) {
+		} else if (held === undefined || heldVersion(held) !== resource.version) {
 			state.rejected.set(name, resource);
 			resources.push(resource);
 		}
