@@ -5,6 +5,7 @@
 import { memoByInput } from "../../lib/memo.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, typeUrls } from "../resource-type.ts";
+import { partsBy } from "./shared-parts.ts";
 
 /** A field whose value has a length: wire type 2. */
 function delimitedTag(field: number): number {
@@ -115,14 +116,16 @@ function sotwFrameOf(type: ResourceType, resource: Resource): Uint8Array {
 }
 
 type Frames = {
-	readonly [T in ResourceType]: (resource: Resource) => Uint8Array;
+	readonly [T in ResourceType]: (
+		resources: readonly Resource[],
+	) => Uint8Array[];
 };
 
 function framesBy(
 	frameOf: (type: ResourceType, resource: Resource) => Uint8Array,
 ): Frames {
 	const framesOf = (type: ResourceType) =>
-		memoByInput((resource: Resource) => frameOf(type, resource));
+		partsBy(memoByInput((resource: Resource) => frameOf(type, resource)));
 	return {
 		cluster: framesOf("cluster"),
 		endpoint: framesOf("endpoint"),
@@ -149,7 +152,7 @@ export function deltaResponse(
 	removed: readonly string[],
 	nonce: string,
 ): readonly Uint8Array[] {
-	const parts = resources.map(deltaFrames[type]);
+	const parts = deltaFrames[type](resources);
 	for (const name of removed) {
 		parts.push(textField(response.removedResources, name));
 	}
@@ -164,7 +167,7 @@ export function sotwResponse(
 	version: string,
 	nonce: string,
 ): readonly Uint8Array[] {
-	const parts = resources.map(sotwFrames[type]);
+	const parts = sotwFrames[type](resources);
 	parts.push(textField(response.versionInfo, version));
 	parts.push(tail(typeUrls[type], nonce));
 	return parts;

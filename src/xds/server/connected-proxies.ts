@@ -93,12 +93,13 @@ export class ConnectedProxies {
 
 	/** Notes an event; the streams call this. */
 	note(event: ProxyEvent): void {
-		const key = keyOf(event.on.proxy);
 		if (event.op === "connected") {
+			const key = keyOf(event.on.proxy);
 			this.#open.add(event.on);
 			this.#streams.set(key, (this.#streams.get(key) ?? 0) + 1);
 		}
 		if (event.op === "disconnected") {
+			const key = keyOf(event.on.proxy);
 			this.#open.delete(event.on);
 			const left = (this.#streams.get(key) ?? 1) - 1;
 			if (left === 0) this.#streams.delete(key);
