@@ -43,6 +43,7 @@ import {
 	inboundClusterName,
 	inboundPassthroughCluster,
 	passthroughCluster,
+	statName,
 	unresolvedCluster,
 } from "./names.ts";
 import type { Attachment, ServiceView } from "./service-view.ts";
@@ -85,6 +86,7 @@ export function serviceCluster(
 	const name = clusterName(service.hostname, port.number, subset.name);
 	return {
 		...discovery(name, service, endpoints, port, subset, attachment),
+		altStatName: statName(name),
 		...commonOptions(subset),
 		...protocolOptions(port.protocol, defaults.upstreamIdleTimeoutMs, port.tls),
 		...(port.tls && {
@@ -350,6 +352,7 @@ export function inboundCluster(
 	const address = application.slice(0, colon).replace(/^\[|\]$/g, "");
 	return {
 		name,
+		altStatName: statName(name),
 		clusterDiscoveryType: { case: "type", value: DiscoveryType.STATIC },
 		connectTimeout: duration(defaults.connectTimeoutMs),
 		loadAssignment: {

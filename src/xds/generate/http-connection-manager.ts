@@ -12,6 +12,7 @@ import { duration } from "./duration.ts";
 import { pack } from "./encode.ts";
 import { httpFilters } from "./filter-order.ts";
 import type { Init } from "./init.ts";
+import { statName } from "./names.ts";
 import type { RouteConfigurationInit } from "./route-configuration.ts";
 
 /** What a connection manager is for, which decides what it trusts and what it may do. */
@@ -49,7 +50,7 @@ function manager(
 	routes: RouteSource,
 ): Init<typeof ManagerSchema> {
 	return {
-		statPrefix,
+		statPrefix: statName(statPrefix),
 		routeSpecifier:
 			routes.kind === "rds"
 				? {

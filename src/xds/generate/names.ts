@@ -58,6 +58,11 @@ export function inboundClusterName(application: string): string {
 	return `inbound|${application}`;
 }
 
+/** A name as it stands in Envoy's statistics, where what follows a dot is taken for the name of the figure. */
+export function statName(name: string): string {
+	return name.replaceAll(".", "_");
+}
+
 /** Name of the routes of one HTTP port, for captured traffic. */
 export function portRouteName(port: number): string {
 	return `http.${port}`;

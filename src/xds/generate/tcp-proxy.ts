@@ -3,6 +3,7 @@ import type { Target } from "../../mesh/route.ts";
 import { pack } from "./encode.ts";
 import type { NetworkFilter } from "./http-connection-manager.ts";
 import type { Init } from "./init.ts";
+import { statName } from "./names.ts";
 import { nameOrUnresolved } from "./virtual-host.ts";
 
 /** The network filter that forwards bytes to one cluster. */
@@ -43,7 +44,10 @@ function filter(
 		name: "envoy.filters.network.tcp_proxy",
 		configType: {
 			case: "typedConfig",
-			value: pack(TcpProxySchema, { statPrefix, clusterSpecifier }),
+			value: pack(TcpProxySchema, {
+				statPrefix: statName(statPrefix),
+				clusterSpecifier,
+			}),
 		},
 	};
 }
