@@ -31,6 +31,11 @@ export function addObjectMetrics(
 		"lateen_proxy_scopes",
 		"Different sets of rules among connected proxies; each set is generated once.",
 	);
+	const generated = registry.counter(
+		"lateen_xds_generated_total",
+		"Resources that were built and encoded, by type.",
+	);
+	const counted = new Map<string, number>();
 	const reasons = new Set<string>();
 	registry.beforePrint(() => {
 		for (const [kind, map] of Object.entries(parts.objects.value))
@@ -45,5 +50,9 @@ export function addObjectMetrics(
 			findings.set(counts.get(reason) ?? 0, { reason });
 		services.set(mesh?.services.size ?? 0);
 		scopes.set(parts.catalog.scopes);
+		for (const [type, count] of parts.catalog.generated) {
+			generated.add(count - (counted.get(type) ?? 0), { type });
+			counted.set(type, count);
+		}
 	});
 }

@@ -6,6 +6,7 @@ import {
 	type HeldView,
 } from "./distribution.ts";
 import type { Attachment } from "./generate/service-view.ts";
+import { GenerationCount } from "./generation-count.ts";
 import { GrpcResources } from "./grpc-resources.ts";
 import { type MeshChanges, meshChanges } from "./mesh-changes.ts";
 import { OwnResources } from "./own-resources.ts";
@@ -49,6 +50,17 @@ export class Catalog implements ProxyDirectory {
 	readonly #shared = new Map<Attachment, SharedResources>();
 	readonly #scopes = new Map<string, UsedScope>();
 	readonly #attached = new Set<Attached>();
+	readonly #generated = new GenerationCount();
+	readonly #observer: LayerObserver = {
+		generated: (type, resources) => this.#generated.note(type, resources),
+		replaced: (layer, type, before, after) =>
+			this.distribution.replaced(layer, type, before, after),
+	};
+
+	/** How many resources were generated since the start, by type; one that several scopes share counts once. */
+	get generated(): ReadonlyMap<ResourceType, number> {
+		return this.#generated.counts;
+	}
 
 	/** The number of different scopes in use. */
 	get scopes(): number {
@@ -90,6 +102,7 @@ export class Catalog implements ProxyDirectory {
 		const attached: Attached = new Attached(proxy, mesh, {
 			shared: this.#sharedOf(attachmentOf(proxy), mesh),
 			distribution: this.distribution,
+			observer: this.#observer,
 			acquire: (nextMesh) => this.#acquire(proxy, variant, nextMesh),
 			release: (scope) => this.#release(scope),
 		});
@@ -114,7 +127,7 @@ export class Catalog implements ProxyDirectory {
 	#sharedOf(attachment: Attachment, mesh: Mesh): SharedResources {
 		let shared = this.#shared.get(attachment);
 		if (shared === undefined) {
-			shared = new SharedResources(attachment, this.#observe);
+			shared = new SharedResources(attachment, this.#observer);
 			shared.update(mesh, meshChanges(undefined, mesh));
 			this.#shared.set(attachment, shared);
 		}
@@ -126,7 +139,7 @@ export class Catalog implements ProxyDirectory {
 		const key = `${variant} ${scopeKey(scope)}`;
 		let used = this.#scopes.get(key);
 		if (used === undefined) {
-			const resources = new ScopedResources(scope, variant, this.#observe);
+			const resources = new ScopedResources(scope, variant, this.#observer);
 			resources.update(mesh, meshChanges(undefined, mesh));
 			used = { key, resources, users: 0 };
 			this.#scopes.set(key, used);
@@ -141,14 +154,12 @@ export class Catalog implements ProxyDirectory {
 		this.#scopes.delete(scope.key);
 		this.distribution.layerGone(scope.resources.layer);
 	}
-
-	readonly #observe: LayerObserver = (layer, type, before, after) =>
-		this.distribution.replaced(layer, type, before, after);
 }
 
 interface ScopeAccess {
 	readonly shared: SharedResources;
 	readonly distribution: Distribution;
+	readonly observer: LayerObserver;
 	acquire(mesh: Mesh): UsedScope;
 	release(scope: UsedScope): void;
 }
@@ -170,9 +181,7 @@ class Attached implements ProxyResources {
 		this.#access = access;
 		this.attachment = attachmentOf(proxy);
 		this.scope = access.acquire(mesh);
-		this.#own = new OwnResources(proxy, (layer, type, before, after) =>
-			access.distribution.replaced(layer, type, before, after),
-		);
+		this.#own = new OwnResources(proxy, access.observer);
 		this.#own.update(mesh, this.#rulesOf);
 		this.#grpc =
 			proxy.kind === "grpc"

@@ -31,8 +31,8 @@ export class OwnResources {
 	readonly layer: ResourceLayer;
 	readonly #proxy: Proxy;
 
-	constructor(proxy: Proxy, observe: LayerObserver) {
-		this.layer = new ResourceLayer(observe);
+	constructor(proxy: Proxy, observer: LayerObserver) {
+		this.layer = new ResourceLayer(observer);
 		this.#proxy = proxy;
 	}
 

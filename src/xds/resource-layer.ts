@@ -14,17 +14,22 @@ export class ChangeCollector {
 	}
 }
 
-/** Is told of every resource that a layer has instead of another. */
-export type LayerObserver = (
-	layer: ResourceLayer,
-	type: ResourceType,
-	before: Resource | undefined,
-	after: Resource | undefined,
-) => void;
+/** Is told what happens in layers. */
+export interface LayerObserver {
+	/** These were generated; some may be shared with other layers, or equal to what is there. */
+	generated(type: ResourceType, resources: readonly Resource[]): void;
+	/** A layer has a resource instead of another. */
+	replaced(
+		layer: ResourceLayer,
+		type: ResourceType,
+		before: Resource | undefined,
+		after: Resource | undefined,
+	): void;
+}
 
 /** Resources of all types that change together, for one group of proxies. */
 export class ResourceLayer {
-	readonly #observe: LayerObserver;
+	readonly #observer: LayerObserver;
 	readonly #byType = new Map<ResourceType, Map<string, Resource>>(
 		sendOrder.map((type) => [type, new Map()]),
 	);
@@ -33,8 +38,8 @@ export class ResourceLayer {
 		sendOrder.map((type) => [type, new Map()]),
 	);
 
-	constructor(observe: LayerObserver = () => undefined) {
-		this.#observe = observe;
+	constructor(observer: LayerObserver) {
+		this.#observer = observer;
 	}
 
 	/** The resource of this name, or undefined. */
@@ -64,6 +69,7 @@ export class ResourceLayer {
 		resources: readonly Resource[],
 		changes: ChangeCollector,
 	): void {
+		this.#observer.generated(type, resources);
 		const current = this.#of(type);
 		const owned = this.#owned.get(type);
 		const before = owned?.get(owner);
@@ -74,19 +80,19 @@ export class ResourceLayer {
 				if (!sameOrigins(old, resource)) {
 					const renamed = { ...old, origins: resource.origins };
 					current.set(resource.name, renamed);
-					this.#observe(this, type, old, renamed);
+					this.#observer.replaced(this, type, old, renamed);
 				}
 				continue;
 			}
 			current.set(resource.name, resource);
 			changes.add(type, resource.name);
-			this.#observe(this, type, old, resource);
+			this.#observer.replaced(this, type, old, resource);
 		}
 		if (before !== undefined) {
 			const kept = new Set(resources.map(({ name }) => name));
 			for (const name of before) {
 				if (kept.has(name)) continue;
-				this.#observe(this, type, current.get(name), undefined);
+				this.#observer.replaced(this, type, current.get(name), undefined);
 				current.delete(name);
 				changes.add(type, name);
 			}

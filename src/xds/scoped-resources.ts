@@ -46,12 +46,15 @@ export class ScopedResources {
 	constructor(
 		scope: ProxyScope,
 		variant: "delta" | "sotw",
-		observe: LayerObserver,
+		observer: LayerObserver,
 	) {
-		this.layer = new ResourceLayer((layer, type, before, after) => {
-			// These proxies get virtual hosts inside of their route configurations only.
-			if (variant === "sotw" && type === "virtualHost") return;
-			observe(layer, type, before, after);
+		this.layer = new ResourceLayer({
+			generated: (type, resources) => observer.generated(type, resources),
+			replaced: (layer, type, before, after) => {
+				// These proxies get virtual hosts inside of their route configurations only.
+				if (variant === "sotw" && type === "virtualHost") return;
+				observer.replaced(layer, type, before, after);
+			},
 		});
 		this.#scope = scope;
 		this.#variant = variant;

@@ -16,8 +16,8 @@ export class SharedResources {
 	readonly layer: ResourceLayer;
 	readonly #attachment: Attachment;
 
-	constructor(attachment: Attachment, observe: LayerObserver) {
-		this.layer = new ResourceLayer(observe);
+	constructor(attachment: Attachment, observer: LayerObserver) {
+		this.layer = new ResourceLayer(observer);
 		this.#attachment = attachment;
 		this.layer.replace(
 			"cluster",

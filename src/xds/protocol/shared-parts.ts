@@ -34,8 +34,8 @@ export function partsBy(
 		const known = startingWith(first);
 		for (const kept of known) {
 			const bytes = kept.deref();
-			const members = bytes && membersOf.get(bytes);
-			if (members !== undefined && areSame(members, run)) return bytes;
+			if (bytes !== undefined && areSame(membersOf.get(bytes), run))
+				return bytes;
 		}
 		// Not from Node's shared pool, of which one run would keep all of it.
 		const frames = run.map(frameOf);
@@ -72,8 +72,8 @@ function endsRun({ version }: Resource): boolean {
 }
 
 function areSame(
-	a: readonly Resource[],
+	a: readonly Resource[] | undefined,
 	b: readonly Resource[],
-): a is readonly Resource[] {
-	return a.length === b.length && a.every((resource, i) => resource === b[i]);
+): boolean {
+	return a?.length === b.length && a.every((one, i) => one === b[i]);
 }
