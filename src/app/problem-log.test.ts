@@ -80,6 +80,7 @@ describe("logProblems", () => {
 		const mesh = new WritableSignal<MeshState>({
 			mesh: undefined,
 			findings: [],
+			objects: undefined,
 			builds: 0,
 			failure: undefined,
 		});

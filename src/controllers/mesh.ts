@@ -49,6 +49,8 @@ export interface MeshControllerParts<Built extends BuiltMesh> {
 export interface MeshState {
 	/** The mesh in force; undefined before the first good build. */
 	readonly mesh: Mesh | undefined;
+	/** What the mesh in force was built from. */
+	readonly objects: Objects | undefined;
 	/** Of the mesh in force. */
 	readonly findings: readonly Finding[];
 	/** Good builds since the start. */
@@ -69,6 +71,7 @@ export class MeshController<Built extends BuiltMesh> {
 	readonly #parts: MeshControllerParts<Built>;
 	readonly #state = new WritableSignal<MeshState>({
 		mesh: undefined,
+		objects: undefined,
 		findings: [],
 		builds: 0,
 		failure: undefined,
@@ -153,7 +156,8 @@ export class MeshController<Built extends BuiltMesh> {
 		const before = this.#state.value;
 		const startMs = clock.monotonicMs();
 		try {
-			const built = build(inputs.objects.value, this.#built);
+			const objects = inputs.objects.value;
+			const built = build(objects, this.#built);
 			const { mesh, findings } = built;
 			if (mesh !== before.mesh) apply(mesh);
 			this.#built = built;
@@ -163,6 +167,7 @@ export class MeshController<Built extends BuiltMesh> {
 			this.#failing.set(0);
 			this.#state.set({
 				mesh,
+				objects,
 				findings,
 				builds: before.builds + 1,
 				failure: undefined,

@@ -1,0 +1,398 @@
+/*
+ * The way back: what is known about each object, to its owner.
+ *
+ *   objects, invalid ─┐
+ *   findings ─────────┼─ keys ─▶ hold off ─▶ decide ─ differs ─▶ write
+ *   distribution ─────┘                        ▲                   │ fails
+ *                                              └──── later ────────┘
+ *
+ * Only keys wait, so a thousand acknowledgements of one object are one decision,
+ * made from what is true then.
+ */
+import { refOf } from "../api/metadata.ts";
+import type { ObjectRef } from "../api/object-ref.ts";
+import type { ApiObject, InvalidObject, Objects } from "../api/objects.ts";
+import type { ObjectStatus } from "../api/status.ts";
+import type { Clock } from "../lib/clock.ts";
+import { deepEqual } from "../lib/deep-equal.ts";
+import type { Signal } from "../lib/signal.ts";
+import type { Finding } from "../mesh/finding.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
+import type {
+	Distribution,
+	ProxyRejection,
+} from "../reconcilers/distribution.ts";
+import { decideStatus } from "../reconcilers/status.ts";
+import { decideEvents } from "../reconcilers/status-events.ts";
+import type { EventWriter, StatusWriter } from "../store/object-writer.ts";
+import { refKey } from "../store/ref-key.ts";
+import type { HoldOff } from "./hold-off.ts";
+import type { MeshState } from "./mesh.ts";
+
+/** Kinds that have a status of ours. */
+export const kindsWithStatus = [
+	"ExternalService",
+	"Mesh",
+	"RouteRule",
+] as const;
+
+/** Says how far objects have come among proxies. */
+export interface DistributionReader {
+	/** How far the newest resources that came from the object have come. */
+	of(ref: ObjectRef): Distribution;
+	/** Calls `listener` with objects of which that changed until the returned function is called. */
+	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void;
+}
+
+/** What the controller watches. */
+export interface StatusInputs {
+	readonly objects: Signal<Objects>;
+	/** By `refKey`; set before `objects`. */
+	readonly invalid: Signal<ReadonlyMap<string, InvalidObject>>;
+	/** False until every source has listed; nothing is said before. */
+	readonly allListed: Signal<boolean>;
+	readonly mesh: Signal<MeshState>;
+	readonly distribution: DistributionReader;
+}
+
+/** How often statuses are decided and written. Milliseconds. */
+export interface StatusPace {
+	/** Changes that come closer together than `quietMs` are one; none waits longer than `maxMs`. */
+	readonly holdOff: HoldOff;
+	/** Least time between two writes for one object that differ in counts and messages only. */
+	readonly progressMs: number;
+	/** Wait after a failed write; doubles with each further failure, up to 32 times as long. */
+	readonly retryMs: number;
+}
+
+/** One decision for a change and all its acknowledgements, mostly; progress once a second. */
+export const defaultPace: StatusPace = {
+	holdOff: { quietMs: 20, maxMs: 100 },
+	progressMs: 1000,
+	retryMs: 1000,
+};
+
+/** What the controller works with. */
+export interface StatusControllerParts {
+	readonly inputs: StatusInputs;
+	readonly statuses: StatusWriter;
+	readonly events: EventWriter;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly metrics: MetricsRegistry;
+	readonly pace?: StatusPace;
+}
+
+/** What was said of an object last. */
+interface Said {
+	readonly status: ObjectStatus;
+	readonly rejections: readonly ProxyRejection[];
+	/** Monotonic. */
+	readonly atMs: number;
+}
+
+/**
+ * Keeps the status of every object of ours current.
+ *
+ * Guarantees: a status is written when it differs from the one written last;
+ *   one write at a time; a failed write is tried again with what is true then.
+ */
+export class StatusController {
+	readonly #parts: StatusControllerParts;
+	readonly #pace: StatusPace;
+	readonly #evaluations: Counter;
+	readonly #writes: Counter;
+	readonly #failures: Counter;
+	readonly #stops: (() => void)[] = [];
+	readonly #said = new Map<string, Said>();
+	/** Objects to look at again. */
+	#dirty = new Map<string, ObjectRef>();
+	/** Objects of which there is only progress to report. */
+	#late = new Map<string, ObjectRef>();
+	/** Objects whose good form is not in the mesh. */
+	readonly #unbuilt = new Map<string, ObjectRef>();
+	/** Decided and not written yet. */
+	readonly #unwritten = new Map<string, ObjectStatus>();
+	#findings: ReadonlyMap<string, readonly Finding[]> = new Map();
+	#findingList: readonly Finding[] = [];
+	#objects: Objects | undefined;
+	#invalid: ReadonlyMap<string, InvalidObject> = new Map();
+	#flush: { readonly firstMs: number; readonly cancel: () => void } | undefined;
+	#cancelLate: (() => void) | undefined;
+	#cancelRetry: (() => void) | undefined;
+	#isWriting = false;
+	#failedWrites = 0;
+	#stopped = false;
+
+	/** Starts at once; disposing ends it. */
+	constructor(parts: StatusControllerParts) {
+		this.#parts = parts;
+		this.#pace = parts.pace ?? defaultPace;
+		const { inputs, metrics } = parts;
+		this.#evaluations = metrics.counter(
+			"lateen_status_decisions_total",
+			"Decisions about the status of one object.",
+		);
+		this.#writes = metrics.counter(
+			"lateen_status_writes_total",
+			"Statuses written.",
+		);
+		this.#failures = metrics.counter(
+			"lateen_status_write_failures_total",
+			"Writes of statuses that failed and are tried again.",
+		);
+		this.#stops.push(
+			inputs.invalid.subscribe(() => this.#takeInvalid()),
+			inputs.objects.subscribe(() => this.#takeObjects()),
+			inputs.mesh.subscribe((state) => this.#takeMesh(state)),
+			inputs.distribution.subscribe((refs) => this.#markAll(refs)),
+			inputs.allListed.subscribe(() => this.#schedule()),
+		);
+		this.#takeInvalid();
+		this.#takeObjects();
+		this.#takeMesh(inputs.mesh.value);
+	}
+
+	[Symbol.dispose](): void {
+		this.#stopped = true;
+		for (const stop of this.#stops.splice(0)) stop();
+		this.#flush?.cancel();
+		this.#cancelLate?.();
+		this.#cancelRetry?.();
+	}
+
+	#takeObjects(): void {
+		const now = this.#parts.inputs.objects.value;
+		const before = this.#objects;
+		this.#objects = now;
+		for (const kind of kindsWithStatus) {
+			const old: ReadonlyMap<string, ApiObject> | undefined = before?.[kind];
+			const current: ReadonlyMap<string, ApiObject> = now[kind];
+			if (old === current) continue;
+			for (const [key, object] of current)
+				if (old?.get(key) !== object) this.#mark(refOf(object));
+			for (const [key, object] of old ?? [])
+				if (!current.has(key)) this.#mark(refOf(object));
+		}
+	}
+
+	#takeInvalid(): void {
+		const now = this.#parts.inputs.invalid.value;
+		const before = this.#invalid;
+		this.#invalid = now;
+		for (const [key, one] of now)
+			if (before.get(key) !== one) this.#mark(one.ref);
+		for (const [key, { ref }] of before) if (!now.has(key)) this.#mark(ref);
+	}
+
+	#takeMesh(state: MeshState): void {
+		this.#markAll(this.#unbuilt.values());
+		if (state.findings === this.#findingList) return;
+		this.#findingList = state.findings;
+		const before = this.#findings;
+		const now = Map.groupBy(state.findings, ({ about }) => refKey(about));
+		this.#findings = now;
+		for (const [key, [finding]] of before)
+			if (finding && !now.has(key)) this.#mark(finding.about);
+		for (const [key, list] of now)
+			if (list[0] && !deepEqual(before.get(key), list))
+				this.#mark(list[0].about);
+	}
+
+	#markAll(refs: Iterable<ObjectRef>): void {
+		for (const ref of [...refs]) this.#mark(ref);
+	}
+
+	#mark(ref: ObjectRef): void {
+		if (!isKindWithStatus(ref.kind)) return;
+		this.#dirty.set(refKey(ref), ref);
+		this.#schedule();
+	}
+
+	/** Plans the next flush: after a quiet time, but not too late for the first change that waits. */
+	#schedule(): void {
+		const { clock, inputs } = this.#parts;
+		if (this.#dirty.size === 0 || !inputs.allListed.value) return;
+		const { quietMs, maxMs } = this.#pace.holdOff;
+		const nowMs = clock.monotonicMs();
+		const firstMs = this.#flush?.firstMs ?? nowMs;
+		const atMs = Math.min(nowMs + quietMs, firstMs + maxMs);
+		this.#flush?.cancel();
+		this.#flush = {
+			firstMs,
+			cancel: clock.after(Math.max(0, atMs - nowMs), () => this.#decide()),
+		};
+	}
+
+	#decide(): void {
+		this.#flush = undefined;
+		const dirty = this.#dirty;
+		this.#dirty = new Map();
+		const gone: ObjectRef[] = [];
+		for (const [key, ref] of dirty)
+			if (!this.#decideOne(key, ref)) gone.push(ref);
+		if (gone.length > 0) this.#parts.statuses.forget(gone);
+		this.#scheduleLate();
+		this.#write();
+	}
+
+	/** Answers whether the object still exists. */
+	#decideOne(key: string, ref: ObjectRef): boolean {
+		const { inputs, clock, events } = this.#parts;
+		const good = objectAt(inputs.objects.value, ref);
+		const invalid = inputs.invalid.value.get(key);
+		if (good === undefined && invalid === undefined) {
+			this.#said.delete(key);
+			this.#unbuilt.delete(key);
+			this.#late.delete(key);
+			this.#unwritten.delete(key);
+			return false;
+		}
+		const isBuilt =
+			good === undefined || objectAt(inputs.mesh.value.objects, ref) === good;
+		if (isBuilt) this.#unbuilt.delete(key);
+		else this.#unbuilt.set(key, ref);
+		const goodGeneration = good?.metadata.generation;
+		const said = this.#said.get(key);
+		const distribution = inputs.distribution.of(ref);
+		const nowMs = clock.nowMs();
+		const status = decideStatus(
+			{
+				ref,
+				generation: invalid?.generation ?? goodGeneration ?? 0,
+				violations: invalid?.violations ?? [],
+				goodGeneration,
+				isBuilt,
+				buildFailure: failureText(inputs.mesh.value),
+				findings: this.#findings.get(key) ?? [],
+				distribution,
+				previous: said?.status,
+			},
+			nowMs,
+		);
+		this.#evaluations.add();
+		const { rejections } = distribution;
+		for (const event of decideEvents({
+			previous: said?.status,
+			next: status,
+			rejectionsBefore: said?.rejections ?? [],
+			rejections,
+		}))
+			events.note(event, nowMs);
+		this.#say(key, { status, rejections, atMs: clock.monotonicMs() });
+		return true;
+	}
+
+	#say(key: string, next: Said): void {
+		const said = this.#said.get(key);
+		if (said !== undefined && deepEqual(said.status, next.status)) {
+			this.#late.delete(key);
+			this.#said.set(key, { ...said, rejections: next.rejections });
+			return;
+		}
+		if (
+			said !== undefined &&
+			isOnlyProgress(said.status, next.status) &&
+			next.atMs - said.atMs < this.#pace.progressMs
+		) {
+			this.#late.set(key, next.status.ref);
+			this.#said.set(key, { ...said, rejections: next.rejections });
+			return;
+		}
+		this.#late.delete(key);
+		this.#said.set(key, next);
+		this.#unwritten.set(key, next.status);
+	}
+
+	#scheduleLate(): void {
+		if (this.#late.size === 0 || this.#cancelLate !== undefined) return;
+		this.#cancelLate = this.#parts.clock.after(this.#pace.progressMs, () => {
+			this.#cancelLate = undefined;
+			const late = this.#late;
+			this.#late = new Map();
+			this.#markAll(late.values());
+		});
+	}
+
+	#write(): void {
+		if (
+			this.#isWriting ||
+			this.#cancelRetry !== undefined ||
+			this.#unwritten.size === 0
+		)
+			return;
+		const batch = new Map(this.#unwritten);
+		this.#unwritten.clear();
+		this.#isWriting = true;
+		this.#parts.statuses.write([...batch.values()]).then(
+			() => this.#wrote(batch.size),
+			(error: unknown) => this.#failed(batch, error),
+		);
+	}
+
+	#wrote(count: number): void {
+		this.#isWriting = false;
+		this.#writes.add(count);
+		if (this.#failedWrites > 0)
+			this.#parts.logger.info("Statuses can be written again.");
+		this.#failedWrites = 0;
+		if (!this.#stopped) this.#write();
+	}
+
+	#failed(batch: ReadonlyMap<string, ObjectStatus>, error: unknown): void {
+		this.#isWriting = false;
+		this.#failures.add();
+		if (this.#failedWrites === 0)
+			this.#parts.logger.warn(
+				"Statuses cannot be written; what is in force is not touched by that, and it is tried again.",
+				{ error, statuses: batch.size },
+			);
+		const waitMs = this.#pace.retryMs * 2 ** Math.min(this.#failedWrites, 5);
+		this.#failedWrites += 1;
+		// Something newer was decided meanwhile, or the object is gone.
+		for (const [key, status] of batch)
+			if (this.#said.get(key)?.status === status)
+				this.#unwritten.set(key, status);
+		if (this.#stopped) return;
+		this.#cancelRetry = this.#parts.clock.after(waitMs, () => {
+			this.#cancelRetry = undefined;
+			this.#write();
+		});
+	}
+}
+
+function isKindWithStatus(
+	kind: string,
+): kind is (typeof kindsWithStatus)[number] {
+	return kindsWithStatus.some((one) => one === kind);
+}
+
+function objectAt(
+	objects: Objects | undefined,
+	{ kind, namespace, name }: ObjectRef,
+): ApiObject | undefined {
+	if (objects === undefined || !isKindWithStatus(kind)) return undefined;
+	return objects[kind].get(namespace === "" ? name : `${namespace}/${name}`);
+}
+
+function failureText({ failure }: MeshState): string | undefined {
+	if (failure === undefined) return undefined;
+	const { error } = failure;
+	return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether two statuses differ in counts and messages only. */
+function isOnlyProgress(before: ObjectStatus, after: ObjectStatus): boolean {
+	return (
+		before.observedGeneration === after.observedGeneration &&
+		before.conditions.every((one, index) => {
+			const other = after.conditions[index];
+			return (
+				one.status === other?.status &&
+				one.reason === other.reason &&
+				one.observedGeneration === other.observedGeneration
+			);
+		})
+	);
+}

@@ -1,0 +1,25 @@
+/**
+ * How far the resources that came from one object have got among the connected
+ * proxies that need them.
+ */
+export interface Distribution {
+	/** Connected proxies that need at least one of the resources. */
+	readonly total: number;
+	/** Those of them that have acknowledged all they need. */
+	readonly acknowledged: number;
+	/** Those of them that have refused one. */
+	readonly rejected: number;
+	/** Names of a few that have neither acknowledged nor refused. */
+	readonly missing: readonly string[];
+	/** A few refusals, in the proxies' words. */
+	readonly rejections: readonly ProxyRejection[];
+	/** The generation of the object that the resources were made from; undefined when there are none. */
+	readonly generation: number | undefined;
+}
+
+/** What one proxy said to refuse a resource. */
+export interface ProxyRejection {
+	/** Its workload, or its id where that says more. */
+	readonly proxy: string;
+	readonly message: string;
+}

@@ -1,0 +1,35 @@
+import type { ObjectRef } from "../../src/api/object-ref.ts";
+import type { DistributionReader } from "../../src/controllers/status.ts";
+import type { Distribution } from "../../src/reconcilers/distribution.ts";
+import { refKey } from "../../src/store/ref-key.ts";
+
+/** Nobody needs the object. */
+export const noDistribution: Distribution = {
+	total: 0,
+	acknowledged: 0,
+	rejected: 0,
+	missing: [],
+	rejections: [],
+	generation: undefined,
+};
+
+/** How far objects have come, set by hand. */
+export class MemoryDistribution implements DistributionReader {
+	readonly #by = new Map<string, Distribution>();
+	readonly #listeners = new Set<(refs: Iterable<ObjectRef>) => void>();
+
+	of(ref: ObjectRef): Distribution {
+		return this.#by.get(refKey(ref)) ?? noDistribution;
+	}
+
+	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	/** Replaces these fields for one object and tells everyone. */
+	set(ref: ObjectRef, fields: Partial<Distribution>): void {
+		this.#by.set(refKey(ref), { ...this.of(ref), ...fields });
+		for (const listener of this.#listeners) listener([ref]);
+	}
+}
