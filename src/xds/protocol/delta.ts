@@ -186,7 +186,7 @@ export class DeltaStream extends StreamState {
 			if (!super.mayHave(type, name)) continue;
 			const resource = this.resources.get(type, name);
 			const isCurrent = resource?.version === version;
-			state.held.set(resource?.name ?? name, isCurrent ? resource : version);
+			state.hold(resource?.name ?? name, isCurrent ? resource : version);
 			if (isCurrent) resources.push(resource);
 			else state.look(name, beforeAnyChange, "changed");
 		}

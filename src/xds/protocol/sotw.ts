@@ -161,7 +161,7 @@ export class SotwStream extends StreamState {
 			state.pending.delete(name);
 			const resource = this.resources.get(type, name);
 			if (resource === undefined) {
-				state.held.delete(name);
+				state.lose(name);
 				state.rejected.delete(name);
 				continue;
 			}

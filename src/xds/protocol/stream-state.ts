@@ -14,7 +14,7 @@ import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import { NonceSequence } from "./nonce.ts";
 import type { Subscription } from "./subscription.ts";
-import { heldVersion, TypeState } from "./type-state.ts";
+import { HeldChanges, heldVersion, TypeState } from "./type-state.ts";
 
 /**
  * A proxy that reconnects asks for its clusters first and says only in the next
@@ -98,12 +98,13 @@ export interface StreamLimits {
  */
 export abstract class StreamState {
 	protected readonly resources: ProxyResources;
+	readonly #heldChanges = new HeldChanges();
 	protected readonly types: { readonly [T in ResourceType]: TypeState } = {
-		cluster: new TypeState(),
-		endpoint: new TypeState(),
-		listener: new TypeState(),
-		route: new TypeState(),
-		virtualHost: new TypeState(),
+		cluster: new TypeState(this.#heldChanges),
+		endpoint: new TypeState(this.#heldChanges),
+		listener: new TypeState(this.#heldChanges),
+		route: new TypeState(this.#heldChanges),
+		virtualHost: new TypeState(this.#heldChanges),
 	};
 	/** Number of the last change: orders removals against what pointed there. */
 	protected change = 1;
@@ -207,6 +208,50 @@ export abstract class StreamState {
 					: acknowledged;
 			yield { name, sent, acknowledged, rejected: rejected.has(name) };
 		}
+	}
+
+	/** Versions that the proxy came to have, and no longer has, since the last call. */
+	takeHeldChanges(): HeldChanges {
+		const { gained, lost } = this.#heldChanges;
+		this.#heldChanges.gained = [];
+		this.#heldChanges.lost = [];
+		return { gained, lost };
+	}
+
+	/** The version that the proxy has acknowledged of one name. */
+	heldVersion(type: ResourceType, name: string): string | undefined {
+		const held = this.types[type].held.get(name);
+		return held === undefined ? undefined : heldVersion(held);
+	}
+
+	/** Every version that the proxy has acknowledged. */
+	*heldVersions(): Iterable<string> {
+		for (const type of sendOrder) {
+			for (const held of this.types[type].held.values()) {
+				yield heldVersion(held);
+			}
+		}
+	}
+
+	/** The version of this name that the proxy rejected and that was not replaced since. */
+	rejectedVersion(type: ResourceType, name: string): string | undefined {
+		return this.types[type].rejected.get(name)?.version;
+	}
+
+	/** Whether the proxy has asked for every type of which there is something, and has answered for all of it. */
+	get isSettled(): boolean {
+		return [
+			"cluster" as const,
+			"endpoint" as const,
+			...this.pointingAtClusters,
+		].every((type) => {
+			const state = this.types[type];
+			return state.subscription === undefined
+				? isEmpty(this.resources.names(type))
+				: state.inFlight === undefined &&
+						state.pending.size === 0 &&
+						!state.mustAnswer;
+		});
 	}
 
 	/** What the proxy has acknowledged of one type, but for what it kept from an earlier stream in a form that is no longer known. */
@@ -323,11 +368,11 @@ export abstract class StreamState {
 		for (const [name, resource] of sent) {
 			state.rejected.delete(name);
 			if (resource === undefined) {
-				state.held.delete(name);
+				state.lose(name);
 				removed.push(name);
 			} else if (this.mayHave(type, name)) {
 				if (state.held.get(name) !== resource) resources.push(resource);
-				state.held.set(name, resource);
+				state.hold(name, resource);
 			}
 		}
 		return { type, resources, removed };
@@ -423,6 +468,11 @@ export abstract class StreamState {
 /** Types of which each response makes Envoy build a route table anew. */
 function rebuildsTables(type: ResourceType): boolean {
 	return type === "virtualHost" || type === "route";
+}
+
+function isEmpty(names: Iterable<string>): boolean {
+	for (const _ of names) return false;
+	return true;
 }
 
 /** Only what the proxy does not have yet can be what it rejected. */

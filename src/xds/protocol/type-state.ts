@@ -29,6 +29,12 @@ const reasons = ["changed", "retry", "forced"] as const;
  */
 export type LookReason = (typeof reasons)[number];
 
+/** Versions that the proxy came to have, and no longer has, since someone last looked. */
+export class HeldChanges {
+	gained: string[] = [];
+	lost: string[] = [];
+}
+
 /**
  * Everything that is known about one type on one stream. It holds references to
  * shared resources and names of what to look at, never a history.
@@ -36,8 +42,8 @@ export type LookReason = (typeof reasons)[number];
 export class TypeState {
 	/** Undefined until the first request of this type. */
 	subscription: Subscription | undefined;
-	/** What the proxy has acknowledged, by name. */
-	readonly held = new Map<string, Held>();
+	readonly #held = new Map<string, Held>();
+	readonly #changes: HeldChanges;
 	/** What it rejected and did not get anything else for since; undefined stands for a removal. */
 	readonly rejected = new Map<string, Resource | undefined>();
 	/** Names to look at, and why. */
@@ -54,6 +60,35 @@ export class TypeState {
 	/** What is pending was asked for: no pause may hold it up. */
 	urgent = false;
 	readonly pacer = new Pacer();
+
+	constructor(changes: HeldChanges) {
+		this.#changes = changes;
+	}
+
+	/** What the proxy has acknowledged, by name. */
+	get held(): ReadonlyMap<string, Held> {
+		return this.#held;
+	}
+
+	/** Notes that the proxy has this now, in the place of what it had. */
+	hold(name: string, held: Held): void {
+		const before = this.#held.get(name);
+		this.#held.set(name, held);
+		const version = heldVersion(held);
+		if (before !== undefined) {
+			if (heldVersion(before) === version) return;
+			this.#changes.lost.push(heldVersion(before));
+		}
+		this.#changes.gained.push(version);
+	}
+
+	/** Notes that the proxy has nothing of this name any more. */
+	lose(name: string): void {
+		const before = this.#held.get(name);
+		if (before === undefined) return;
+		this.#held.delete(name);
+		this.#changes.lost.push(heldVersion(before));
+	}
 
 	/** The subscription, which begins when there is none. */
 	begin(shared: (name: string) => string): Subscription {
@@ -95,7 +130,7 @@ export class TypeState {
 
 	/** Forgets a name that the proxy no longer wants. */
 	forget(name: string): void {
-		this.held.delete(name);
+		this.lose(name);
 		this.rejected.delete(name);
 		this.pending.delete(name);
 		this.removals.delete(name);

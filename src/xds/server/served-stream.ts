@@ -9,6 +9,7 @@ import type {
 	StreamState,
 } from "../protocol/stream-state.ts";
 import type { Proxy } from "../proxy.ts";
+import type { AttachedProxy } from "../proxy-directory.ts";
 import type { ProxyResources } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
@@ -38,6 +39,9 @@ export interface SharedByStreams {
 /** A stream that asks for more different types than exist is answered no more. */
 const maxUnservedTypes = 16;
 
+/** A proxy that did not answer for everything within this time counts all the same, as one that lacks things. */
+const countedAfterMs = 15_000;
+
 /** Names of a rejected response that are logged. */
 const loggedNames = 10;
 
@@ -54,6 +58,9 @@ export class ServedStream<State extends StreamState, Request>
 	readonly #log: Logger;
 	/** Notes what changed in the resources, answers what the stream wants to know. */
 	readonly state: State;
+	readonly #attached: AttachedProxy;
+	readonly #stopWaiting: () => void;
+	#isCounted = false;
 	readonly #rejections = new Map<ResourceType, LastRejection>();
 	readonly #answeredUnserved = new Set<string>();
 	/** Answers that are not about resources; bounded by the number of types. */
@@ -65,7 +72,7 @@ export class ServedStream<State extends StreamState, Request>
 		from: {
 			readonly proxy: Proxy;
 			readonly address: string;
-			readonly resources: ProxyResources;
+			readonly attached: AttachedProxy;
 			readonly log: Logger;
 		},
 	) {
@@ -77,7 +84,15 @@ export class ServedStream<State extends StreamState, Request>
 		this.variant = kind.variant;
 		this.address = from.address;
 		this.connectedAtMs = clock.nowMs();
-		this.state = kind.begin(from.resources, clock.monotonicMs());
+		this.#attached = from.attached;
+		this.state = kind.begin(from.attached.resources, clock.monotonicMs());
+		this.#stopWaiting = clock.after(countedAfterMs, () => this.#count());
+	}
+
+	/** The stream has ended; nothing may be asked of it but what the proxy had. */
+	end(): void {
+		this.#stopWaiting();
+		this.#attached.release();
 	}
 
 	/** Takes a request. Fails when it asks for too much; then with a `GrpcError`. */
@@ -108,6 +123,11 @@ export class ServedStream<State extends StreamState, Request>
 			});
 		}
 		if (rejected !== undefined) this.#noteRejection(rejected);
+		const { gained, lost } = this.state.takeHeldChanges();
+		if (gained.length > 0 || lost.length > 0) {
+			this.#attached.held(gained, lost);
+		}
+		if (!this.#isCounted && this.state.isSettled) this.#count();
 	}
 
 	/** The next message that can be written now, or undefined when there is none. */
@@ -147,6 +167,25 @@ export class ServedStream<State extends StreamState, Request>
 		return this.state.acknowledged(type);
 	}
 
+	/** From now on the status of objects waits for this proxy. */
+	#count(): void {
+		if (this.#isCounted) return;
+		this.#isCounted = true;
+		this.#stopWaiting();
+		const { state } = this;
+		this.#attached.count({
+			version: (type, name) => state.heldVersion(type, name),
+			versions: () => state.heldVersions(),
+			rejection: (type, name) => {
+				const version = state.rejectedVersion(type, name);
+				const message = this.#rejections.get(type)?.message;
+				return version === undefined || message === undefined
+					? undefined
+					: { version, message };
+			},
+		});
+	}
+
 	#answerUnserved(typeUrl: string): void {
 		const answered = this.#answeredUnserved;
 		if (answered.has(typeUrl) || answered.size >= maxUnservedTypes) return;
@@ -174,6 +213,7 @@ export class ServedStream<State extends StreamState, Request>
 			resources: names.length,
 		});
 		connected.note({ op: "rejected", on: this, rejection });
+		this.#attached.rejected(rejection.resources);
 	}
 }
 

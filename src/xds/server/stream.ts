@@ -43,7 +43,7 @@ export async function* serveStream<State extends StreamState, Request>(
 	const stream = new ServedStream(kind, shared, {
 		proxy,
 		address,
-		resources,
+		attached,
 		log,
 	});
 	const wakeup = new Wakeup(clock);
@@ -85,7 +85,7 @@ export async function* serveStream<State extends StreamState, Request>(
 	} finally {
 		wakeup.close();
 		unsubscribe();
-		attached.release();
+		stream.end();
 		connected.note({ op: "disconnected", on: stream });
 		log.debug("A stream of a proxy ended", { address });
 	}
