@@ -17,12 +17,12 @@ import {
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { inspect, promisify } from "node:util";
 import { freePorts } from "../../hack/demo/free-ports.ts";
 import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
 import { type Embedded, startEmbedded } from "../../src/app/embedded.ts";
 import { request } from "../../src/net/http-client.ts";
-import { silentLogger } from "../../src/observability/logger.ts";
+import { type Logger, silentLogger } from "../../src/observability/logger.ts";
 import { eventually } from "./eventually.ts";
 import {
 	podYaml,
@@ -97,6 +97,13 @@ export class LiveMesh implements AsyncDisposable {
 	#xds = "127.0.0.1:0";
 	#files = 0;
 	#failure: unknown;
+	/** What the control plane logged as errors, for whoever wonders why a test failed. */
+	readonly errors: unknown[] = [];
+	readonly #logger: Logger = {
+		...silentLogger,
+		error: (message, fields) => void this.errors.push({ message, ...fields }),
+		child: () => this.#logger,
+	};
 
 	/** Starts the control plane on these objects and waits until it is ready. */
 	static async start(yaml: string): Promise<LiveMesh> {
@@ -116,7 +123,7 @@ export class LiveMesh implements AsyncDisposable {
 				xdsListen: this.#xds,
 			}),
 			{
-				logger: silentLogger,
+				logger: this.#logger,
 				signal: AbortSignal.timeout(30_000),
 				onFailure: (error) => {
 					this.#failure = error;
@@ -208,7 +215,7 @@ export class LiveMesh implements AsyncDisposable {
 				url: request.url ?? "",
 				headers: request.headers as Seen["headers"],
 			};
-			seen.push(one);
+			if (one.url !== "/~marker") seen.push(one);
 			if (behaviour?.(request, response)) return;
 			request.resume().on("end", () => {
 				response.setHeader("content-type", "application/json");
@@ -276,7 +283,10 @@ export class LiveMesh implements AsyncDisposable {
 		const admin = await eventually(async () => {
 			const address = readFileSync(adminFile, "utf8").trim();
 			const { status } = await send(`http://${address}/ready`);
-			if (status !== 200) throw new Error(readFileSync(log, "utf8"));
+			if (status !== 200)
+				throw new Error(
+					`${readFileSync(log, "utf8")}${inspect(this.errors.slice(0, 3))}`,
+				);
 			return address;
 		}, 40_000);
 		return { child, admin, folder };

@@ -1,0 +1,337 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { expect } from "chai";
+import { eventually } from "../../testkit/eventually.ts";
+import {
+	type Application,
+	type Caller,
+	inParallel,
+	LiveMesh,
+} from "../../testkit/live-mesh.ts";
+import { ruleYaml, serviceYaml } from "../../testkit/mesh-yaml.ts";
+import { expectShare } from "../../testkit/share.ts";
+
+const destination = { name: "echo" };
+const url = "http://echo/";
+
+describe("a rule about slow and failed requests", () => {
+	let mesh: LiveMesh;
+	let caller: Caller;
+	/** Two workloads of the Service; they do what the request's headers say. */
+	let echoes: readonly Application[];
+	let copies: Application;
+
+	before(async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo") + serviceYaml("copies"));
+		echoes = await Promise.all(
+			["v1", "v2"].map((version) =>
+				mesh.application({
+					name: `echo-${version}`,
+					service: "echo",
+					labels: { version },
+					behaviour: (request, response) => {
+						const { headers } = request;
+						// Never answers; what holds the connection ends it.
+						if (headers["x-hang"] === "all") return true;
+						if (headers["x-hang"] === version) return true;
+						if (headers["x-half"] !== undefined) {
+							response.write("half");
+							return true;
+						}
+						const status = headers[`x-status-${version}`];
+						if (status === undefined) return false;
+						response.writeHead(Number(status)).end();
+						return true;
+					},
+				}),
+			),
+		);
+		copies = await mesh.application({ name: "copies", service: "copies" });
+		caller = await mesh.caller();
+	});
+
+	beforeEach(() => {
+		for (const { seen } of [...echoes, copies]) seen.length = 0;
+	});
+
+	after(() => mesh[Symbol.asyncDispose]());
+
+	function rule(spec: object): Promise<void> {
+		return mesh.rules(ruleYaml("tested", { destination, ...spec }));
+	}
+
+	/** Requests of the test that reached an application; the counts of each workload. */
+	function tries(): number[] {
+		return echoes.map(({ seen }) => seen.length);
+	}
+
+	const failing = {
+		headers: { "x-status-v1": "503", "x-status-v2": "503" },
+	};
+
+	describe("timeout", () => {
+		it("answers 504 when the time is over", async () => {
+			await rule({ timeout: "150ms", retries: { attempts: 0 } });
+			const { status, tookMs } = await caller.ask(url, {
+				headers: { "x-hang": "all" },
+			});
+			expect(status).to.equal(504);
+			expect(tookMs).to.be.within(149, 5_000);
+		});
+
+		it("holds nothing back that comes in time", async () => {
+			await rule({ timeout: "10s" });
+			expect((await caller.ask(url)).status).to.equal(200);
+		});
+
+		it("is off with 0s: the answer may take longer than any other limit of the rule", async () => {
+			await rule({
+				timeout: "0s",
+				fault: { delay: { duration: "300ms" } },
+			});
+			const { status, tookMs } = await caller.ask(url);
+			expect(status).to.equal(200);
+			expect(tookMs).to.be.at.least(299);
+		});
+	});
+
+	describe("idleTimeout", () => {
+		it("answers 504 when nothing moves", async () => {
+			await rule({ idleTimeout: "150ms" });
+			const { status } = await caller.ask(url, {
+				headers: { "x-hang": "all" },
+			});
+			expect(status).to.equal(504);
+		});
+
+		it("ends an answer that stopped halfway", async () => {
+			await rule({ idleTimeout: "150ms" });
+			let error: unknown;
+			try {
+				await caller.ask(url, { headers: { "x-half": "1" } });
+			} catch (thrown) {
+				error = thrown;
+			}
+			expect(error).to.have.property("code", "ECONNRESET");
+		});
+	});
+
+	describe("retries", () => {
+		it("tries as often as told, on the failures told", async () => {
+			await rule({
+				retries: {
+					attempts: 4,
+					on: ["gateway-error"],
+					backoff: { base: "1ms", max: "5ms" },
+				},
+			});
+			expect((await caller.ask(url, failing)).status).to.equal(503);
+			expect(tries().reduce((a, b) => a + b)).to.equal(5);
+		});
+
+		it("does not try again on other failures", async () => {
+			await rule({ retries: { attempts: 4, on: ["connect-failure"] } });
+			expect((await caller.ask(url, failing)).status).to.equal(503);
+			expect(tries().reduce((a, b) => a + b)).to.equal(1);
+		});
+
+		it("tries gateway errors again when it does not say on what, but not 500", async () => {
+			await rule({ retries: { attempts: 1, backoff: { base: "1ms" } } });
+			await caller.ask(url, failing);
+			expect(tries().reduce((a, b) => a + b)).to.equal(2);
+			await caller.ask(url, {
+				headers: { "x-status-v1": "500", "x-status-v2": "500" },
+			});
+			expect(tries().reduce((a, b) => a + b)).to.equal(3);
+		});
+
+		it("goes to an endpoint that has not been tried", async () => {
+			await rule({
+				retries: {
+					attempts: 1,
+					on: ["5xx"],
+					retryOtherHosts: true,
+					backoff: { base: "1ms" },
+				},
+			});
+			const tally = await caller.tally(60, url, {
+				headers: { "x-status-v1": "503" },
+			});
+			// By chance alone one in four requests would meet the bad one twice.
+			expect(tally).to.deep.equal({ "echo-v2": 60 });
+			expect(tries()[0]).to.be.greaterThan(0);
+		});
+
+		it("gives each try its time", async () => {
+			await rule({
+				retries: {
+					attempts: 3,
+					perTryTimeout: "100ms",
+					on: ["gateway-error"],
+					retryOtherHosts: true,
+					backoff: { base: "1ms" },
+				},
+			});
+			const tally = await caller.tally(8, url, {
+				headers: { "x-hang": "v1" },
+			});
+			expect(tally).to.deep.equal({ "echo-v2": 8 });
+		});
+
+		it("tries once with 0 attempts", async () => {
+			await rule({ retries: { attempts: 0, on: ["5xx"] } });
+			expect((await caller.ask(url, failing)).status).to.equal(503);
+			expect(tries().reduce((a, b) => a + b)).to.equal(1);
+		});
+
+		it("keeps retries within their budget", async () => {
+			await rule({
+				route: [{ labels: { version: "v1" } }],
+				retries: {
+					attempts: 1,
+					on: ["5xx"],
+					budget: { percent: 0, minConcurrency: 1 },
+					backoff: { base: "200ms", max: "200ms" },
+				},
+			});
+			const { admin } = caller.envoy;
+			await inParallel(20, 20, async () => {
+				await caller.ask(url, failing);
+			});
+			const stats = await (
+				await fetch(`http://${admin}/stats?filter=retry_overflow&usedonly`)
+			).text();
+			const refused = /version=v1\S*upstream_rq_retry_overflow: (\d+)/.exec(
+				stats,
+			)?.[1];
+			expect(Number(refused), stats).to.be.at.least(1);
+			expect(tries()[0]).to.be.within(20, 39);
+		});
+
+		it("without a rule, a connection that cannot be made is tried on another endpoint", async () => {
+			await mesh.rules();
+			const closed = createServer().listen(0, "127.0.0.1");
+			await once(closed, "listening");
+			const { port } = closed.address() as { port: number };
+			closed.close();
+			await once(closed, "close");
+			mesh.workload({
+				name: "echo-dead",
+				service: "echo",
+				ports: { http: port },
+			});
+			await eventually(async () => {
+				const clusters = await (
+					await fetch(`http://${caller.envoy.admin}/clusters`)
+				).text();
+				expect(clusters).to.include(`:${port}::`);
+			});
+			const tally = await caller.tally(200, url);
+			mesh.removeWorkload("echo-dead");
+			expect(tally).to.have.all.keys("echo-v1", "echo-v2");
+			await eventually(async () => {
+				const clusters = await (
+					await fetch(`http://${caller.envoy.admin}/clusters`)
+				).text();
+				expect(clusters).not.to.include(`:${port}::`);
+			});
+		});
+	});
+
+	describe("fault", () => {
+		it("delays all requests", async () => {
+			await rule({ fault: { delay: { percent: 100, duration: "200ms" } } });
+			const { from, tookMs } = await caller.ask(url);
+			expect(from).to.match(/^echo/);
+			expect(tookMs).to.be.at.least(199);
+		});
+
+		it("answers all requests with an error", async () => {
+			await rule({ fault: { abort: { percent: 100, httpStatus: 418 } } });
+			expect(await caller.tally(50, url)).to.deep.equal({ 418: 50 });
+			expect(tries()).to.deep.equal([0, 0]);
+		});
+
+		it("answers a share of the requests with an error", async () => {
+			await rule({ fault: { abort: { percent: 12.5, httpStatus: 500 } } });
+			const tally = await caller.tally(2_000, url);
+			expectShare(tally[500] ?? 0, 2_000, 0.125);
+		});
+
+		it("does nothing at 0 percent", async () => {
+			await rule({ fault: { abort: { percent: 0, httpStatus: 500 } } });
+			expect((await caller.tally(100, url))[500]).to.equal(undefined);
+		});
+
+		it("prefers the fault of the entry that matched", async () => {
+			await rule({
+				match: [
+					{
+						path: "/own",
+						fault: { abort: { httpStatus: 501 } },
+					},
+					{ path: "/rule" },
+				],
+				fault: { abort: { httpStatus: 502 } },
+			});
+			expect((await caller.ask("http://echo/own")).status).to.equal(501);
+			expect((await caller.ask("http://echo/rule")).status).to.equal(502);
+			expect((await caller.ask("http://echo/else")).status).to.equal(200);
+		});
+	});
+
+	describe("mirror", () => {
+		it("sends a copy of every request, and answers as without", async () => {
+			await rule({
+				route: [{ labels: { version: "v1" } }],
+				mirror: [
+					{ destination: { name: "copies" }, percent: 100 },
+					{ labels: { version: "v2" } },
+				],
+			});
+			expect(await caller.tally(50, `${url}x?y=1`)).to.deep.equal({
+				"echo-v1": 50,
+			});
+			await eventually(() => {
+				expect(copies.seen).to.have.length(50);
+				// The mark of readiness is answered by the proxy, so every request here is a copy.
+				expect(echoes[1]?.seen).to.have.length(50);
+			});
+			expect(copies.seen[0]).to.include({ method: "GET", url: "/x?y=1" });
+		});
+
+		it("sends copies of a share of the requests", async () => {
+			await rule({
+				mirror: [{ destination: { name: "copies" }, percent: 30 }],
+			});
+			await caller.tally(2_000, url);
+			// Copies are under way a little longer than answers: one sent last comes last.
+			await rule({ mirror: [{ destination: { name: "copies" } }] });
+			await caller.ask(`${url}last`);
+			await eventually(() =>
+				expect(copies.seen.at(-1)).to.include({ url: "/last" }),
+			);
+			expectShare(copies.seen.length - 1, 2_000, 0.3);
+		});
+
+		it("sends no copy at 0 percent", async () => {
+			await rule({
+				mirror: [{ destination: { name: "copies" }, percent: 0 }],
+			});
+			await caller.tally(100, url);
+			await rule({ mirror: [{ destination: { name: "copies" } }] });
+			await caller.ask(`${url}last`);
+			await eventually(() => expect(copies.seen).not.to.have.length(0));
+			expect(copies.seen.map(({ url }) => url)).to.deep.equal(["/last"]);
+		});
+
+		it("answers as without when copies cannot be sent", async () => {
+			mesh.removeWorkload("copies");
+			await rule({ mirror: [{ destination: { name: "copies" } }] });
+			const tally = await caller.tally(50, url);
+			expect(Object.keys(tally)).to.satisfy((names: string[]) =>
+				names.every((name) => name.startsWith("echo-")),
+			);
+		});
+	});
+});
