@@ -13,9 +13,13 @@ import {
 	cidrRange,
 	type FilterChainInit,
 	needsServerName,
+	sniffedFilterChains,
 	tcpFilterChains,
 } from "./filter-chain.ts";
-import { httpConnectionManager } from "./http-connection-manager.ts";
+import {
+	httpConnectionManager,
+	type NetworkFilter,
+} from "./http-connection-manager.ts";
 import { sniffing } from "./inbound-listener.ts";
 import {
 	type ListenerInit,
@@ -151,7 +155,18 @@ function sharedListener(
 ): Resource {
 	return unbound("0.0.0.0", port, {
 		...sniffing(true),
-		filterChains: [...(http ? [httpChain(port)] : []), ...chains],
+		filterChains: [
+			...(http
+				? [
+						{
+							name: "http",
+							filterChainMatch: plainHttp,
+							filters: [httpFilter(port)],
+						},
+					]
+				: []),
+			...chains,
+		],
 		defaultFilterChain: {
 			name: "unknown",
 			filters: [tcpProxy(`outbound_0.0.0.0_${port}`, fallback)],
@@ -159,17 +174,11 @@ function sharedListener(
 	});
 }
 
-function httpChain(port: number): FilterChainInit {
-	return {
-		name: "http",
-		filterChainMatch: plainHttp,
-		filters: [
-			httpConnectionManager("outbound", `outbound_0.0.0.0_${port}`, {
-				kind: "rds",
-				name: portRouteName(port),
-			}),
-		],
-	};
+function httpFilter(port: number): NetworkFilter {
+	return httpConnectionManager("outbound", `outbound_0.0.0.0_${port}`, {
+		kind: "rds",
+		name: portRouteName(port),
+	});
 }
 
 /** One address and port of a service that is TCP, TLS, or not known. */
@@ -181,17 +190,23 @@ function serviceListener(
 	rules: readonly CallerRule[],
 	wholeCluster = clusterName(service.hostname, port.number, ""),
 ): Resource {
-	const sniffed = port.protocol === "sniffed";
+	const chains = tcpFilterChains(
+		statPrefixOf(service, number),
+		rules,
+		wholeCluster,
+	);
 	return unbound(
 		address,
 		number,
-		{
-			...sniffing(sniffed || needsServerName(rules)),
-			filterChains: [
-				...(sniffed ? [httpChain(number)] : []),
-				...tcpFilterChains(statPrefixOf(service, number), rules, wholeCluster),
-			],
-		},
+		port.protocol === "sniffed"
+			? {
+					...sniffing(true),
+					filterChains: sniffedFilterChains(
+						{ name: "http", filter: httpFilter(number) },
+						chains,
+					),
+				}
+			: { ...sniffing(needsServerName(rules)), filterChains: chains },
 		[service.origin, ...originsOf(rules)],
 	);
 }

@@ -7,6 +7,7 @@ import type { CallerRule } from "../../mesh/caller.ts";
 import type { Rule, TcpMatch } from "../../mesh/route.ts";
 import type { NetworkFilter } from "./http-connection-manager.ts";
 import type { Init } from "./init.ts";
+import { plainHttp } from "./listener-filters.ts";
 import { unresolvedCluster } from "./names.ts";
 import { tcpProxy, weightedTcpProxy } from "./tcp-proxy.ts";
 
@@ -53,6 +54,57 @@ export function tcpFilterChains(
 		});
 	}
 	return chains;
+}
+
+/**
+ * The chains of a port of which the first bytes tell what it speaks: HTTP goes
+ * to one filter, everything else to the TCP chains.
+ *
+ * Envoy looks at the transport before the application, and never goes back: a
+ * plain connection, since some chain asks for plain text, sees only chains that
+ * do. So each TCP chain has a twin that asks for it. Likewise subnets come
+ * first, so HTTP has a chain for each that the TCP chains ask for.
+ */
+export function sniffedFilterChains(
+	http: { readonly name: string; readonly filter: NetworkFilter },
+	tcpChains: readonly FilterChainInit[],
+): FilterChainInit[] {
+	const chains: FilterChainInit[] = [];
+	const taken = new Set<string>();
+	for (const { filterChainMatch = {} } of tcpChains) {
+		const { destinationPort, prefixRanges } = filterChainMatch;
+		const key = JSON.stringify(prefixRanges);
+		if (taken.has(key)) continue;
+		taken.add(key);
+		chains.push({
+			name: taken.size === 1 ? http.name : `${http.name} ${taken.size}`,
+			filterChainMatch: {
+				...(destinationPort === undefined ? undefined : { destinationPort }),
+				...(prefixRanges === undefined ? undefined : { prefixRanges }),
+				...plainHttp,
+			},
+			filters: [http.filter],
+		});
+	}
+	return [
+		...chains,
+		...tcpChains.flatMap((chain) =>
+			chain.filterChainMatch?.transportProtocol === undefined
+				? [chain, plainTwin(chain)]
+				: [chain],
+		),
+	];
+}
+
+function plainTwin(chain: FilterChainInit): FilterChainInit {
+	return {
+		...chain,
+		name: `${chain.name} plain`,
+		filterChainMatch: {
+			...chain.filterChainMatch,
+			transportProtocol: plainHttp.transportProtocol,
+		},
+	};
 }
 
 /** True when choosing among the rules' chains takes a look at the TLS hello. */

@@ -5,7 +5,7 @@ import type { ProxyAddresses } from "../proxy.ts";
 import type { Resource } from "../resource.ts";
 import { defaults } from "./defaults.ts";
 import { duration } from "./duration.ts";
-import type { FilterChainInit } from "./filter-chain.ts";
+import { type FilterChainInit, sniffedFilterChains } from "./filter-chain.ts";
 import {
 	httpConnectionManager,
 	type NetworkFilter,
@@ -17,8 +17,9 @@ import {
 } from "./listener.ts";
 import {
 	httpInspector,
+	type ListenerFilter,
+	onlyOnPorts,
 	originalDestination,
-	plainHttp,
 	tlsInspector,
 } from "./listener-filters.ts";
 import {
@@ -62,8 +63,11 @@ export function capturedInboundListener(
 		name: "virtual_inbound",
 		address: listenAddress(`0.0.0.0:${inboundCapturePort}`),
 		trafficDirection: TrafficDirection.INBOUND,
-		...sniffing(true),
-		listenerFilters: [originalDestination, tlsInspector, httpInspector],
+		...sniffingOn(
+			ports
+				.filter(({ protocol }) => protocol === "sniffed")
+				.map(({ port }) => port),
+		),
 		filterChains: [
 			// A connection straight to this port would come back to it for ever.
 			{
@@ -96,17 +100,11 @@ function inboundChains(
 		filters: [tcpProxy(statPrefix, cluster)],
 	};
 	if (!carriesHttp(protocol)) return [tcp];
-	const filters = [inboundHttp(statPrefix, cluster)];
+	const name = `${statPrefix}_http`;
+	const filter = inboundHttp(statPrefix, cluster);
 	return protocol === "sniffed"
-		? [
-				{
-					name: `${statPrefix}_http`,
-					filterChainMatch: { ...match, ...plainHttp },
-					filters,
-				},
-				tcp,
-			]
-		: [{ name: `${statPrefix}_http`, filterChainMatch: match, filters }];
+		? sniffedFilterChains({ name, filter }, [tcp])
+		: [{ name, filterChainMatch: match, filters: [filter] }];
 }
 
 function inboundHttp(statPrefix: string, cluster: string): NetworkFilter {
@@ -143,18 +141,33 @@ function inboundHttp(statPrefix: string, cluster: string): NetworkFilter {
 	});
 }
 
-/** Looks at the first bytes of a connection, and goes on without when none come. */
-export function sniffing(
-	sniff: boolean,
-): Pick<
+type Sniffing = Pick<
 	ListenerInit,
 	| "listenerFilters"
 	| "listenerFiltersTimeout"
 	| "continueOnListenerFiltersTimeout"
-> {
-	if (!sniff) return {};
+>;
+
+/** Looks at the first bytes of a connection, and goes on without when none come. */
+export function sniffing(sniff: boolean): Sniffing {
+	return sniff ? listenerFilters([tlsInspector, httpInspector]) : {};
+}
+
+/** Recovers the original destination, and looks at the first bytes for these ports only: elsewhere the server may be the one to speak first. */
+function sniffingOn(ports: readonly number[]): Sniffing {
+	return listenerFilters([
+		originalDestination,
+		...(ports.length > 0
+			? [tlsInspector, httpInspector].map((filter) =>
+					onlyOnPorts(filter, ports),
+				)
+			: []),
+	]);
+}
+
+function listenerFilters(filters: ListenerFilter[]): Sniffing {
 	return {
-		listenerFilters: [tlsInspector, httpInspector],
+		listenerFilters: filters,
 		listenerFiltersTimeout: duration(defaults.protocolDetectionTimeoutMs),
 		continueOnListenerFiltersTimeout: true,
 	};
