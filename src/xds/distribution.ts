@@ -73,12 +73,19 @@ export class Distribution {
 	/** Versions that some proxy lacks. */
 	readonly #incomplete = new Set<string>();
 	readonly #listeners = new Set<(refs: Iterable<ObjectRef>) => void>();
+	readonly #totalsListeners = new Set<() => void>();
 	#touched = new Map<string, ObjectRef>();
 
 	/** Calls `listener` with objects that came everywhere, or no longer are, until the returned function is called. */
 	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void {
 		this.#listeners.add(listener);
 		return () => this.#listeners.delete(listener);
+	}
+
+	/** Calls `listener` when other proxies count than before, so that any object's total may differ, until the returned function is called. */
+	subscribeTotals(listener: () => void): () => void {
+		this.#totalsListeners.add(listener);
+		return () => this.#totalsListeners.delete(listener);
 	}
 
 	/** Tells what changed since the last call; whoever changes something calls this once at the end. */
@@ -112,6 +119,7 @@ export class Distribution {
 		for (const version of proxy.view.versions()) this.#count(version, 1);
 		for (const layer of proxy.layers) this.#use(layer, 1);
 		this.#recheckLayers(proxy.layers);
+		this.#tellTotals();
 	}
 
 	/** A counted proxy is gone. */
@@ -120,6 +128,7 @@ export class Distribution {
 		for (const version of proxy.view.versions()) this.#count(version, -1);
 		for (const layer of proxy.layers) this.#use(layer, -1);
 		for (const version of [...this.#incomplete]) this.#check(version);
+		this.#tellTotals();
 	}
 
 	/** A counted proxy should have what another layer holds. */
@@ -141,6 +150,15 @@ export class Distribution {
 	/** A proxy rejected this resource. */
 	rejected(resource: Resource): void {
 		this.#touch(resource);
+	}
+
+	/** Whether nobody counts and nobody is remembered. */
+	get isEmpty(): boolean {
+		return (
+			this.#proxies.size === 0 &&
+			this.#held.size === 0 &&
+			this.#incomplete.size === 0
+		);
 	}
 
 	/** Whether every proxy that needs the object has all of it. */
@@ -193,6 +211,10 @@ export class Distribution {
 			missing,
 			rejections: rejections.slice(0, namesShown),
 		};
+	}
+
+	#tellTotals(): void {
+		for (const listener of [...this.#totalsListeners]) listener();
 	}
 
 	#carry(layer: ResourceLayer, type: ResourceType, resource: Resource): void {
