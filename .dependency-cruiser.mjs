@@ -33,6 +33,7 @@ const layers = {
 		"reconcilers",
 		"store",
 		"xds/generate",
+		"xds/explain",
 		"xds/[^/]+[.]ts",
 		"sources",
 		"settings",
@@ -50,6 +51,8 @@ const pure = {
 	reconcilers: [],
 	injector: [],
 	"xds/generate": ["crypto", "util"],
+	// Of net only what computes: is this an IP address, is it in that subnet.
+	"xds/explain": ["net"],
 	"xds/protocol": [],
 };
 
@@ -63,9 +66,10 @@ const homes = {
 	"fast-check": [],
 	chai: [],
 	mocha: [],
+	diff: ["src/cli"],
 	picocolors: ["src/cli", "src/observability"],
 	pino: ["src/observability"],
-	re2js: ["src/api"],
+	re2js: ["src/api", "src/xds/explain"],
 	yaml: ["src/sources", "src/cli"],
 };
 
