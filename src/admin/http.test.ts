@@ -65,6 +65,12 @@ function readers(proxies: readonly ProxyState[] = [proxy]): AdminReaders {
 			],
 			buildFailure: () => undefined,
 		},
+		status: {
+			statuses: () => [],
+			of: () => undefined,
+			subscribe: () => () => undefined,
+			events: () => [],
+		},
 		proxies: {
 			proxies: () => proxies,
 			resources: async (id, type) =>

@@ -5,6 +5,7 @@
 import { compareRefs } from "../api/object-ref.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../lib/handler.ts";
 import { metricsContentType } from "../observability/metrics.ts";
+import { failure, json, jsonType } from "./answers.ts";
 import { listProblems } from "./problems.ts";
 import {
 	type AdminReaders,
@@ -12,24 +13,24 @@ import {
 	type ResourceWord,
 	resourceWords,
 } from "./readers.ts";
+import { eventsAnswer, statusAnswer } from "./status.ts";
 
 /** The admin API over these readers. */
 export function adminApi(readers: AdminReaders): HttpHandler {
-	return async (request) => {
+	return async (request, signal) => {
 		if (request.method !== "GET" && request.method !== "HEAD")
 			return {
 				...failure(405, "The admin API only reads: use GET."),
 				headers: { allow: "GET, HEAD", "content-type": jsonType },
 			};
-		return answer(request, readers);
+		return answer(request, readers, signal);
 	};
 }
-
-const jsonType = "application/json; charset=utf-8";
 
 async function answer(
 	request: HttpRequest,
 	readers: AdminReaders,
+	signal: AbortSignal,
 ): Promise<HttpResponse> {
 	const { path } = request;
 	switch (path) {
@@ -61,7 +62,11 @@ async function answer(
 			return json(200, {
 				proxies: readers.proxies.proxies().map(proxyBody),
 			});
+		case "/v1/events":
+			return eventsAnswer(request.query, readers.status);
 	}
+	if (path === "/v1/status" || path.startsWith("/v1/status/"))
+		return statusAnswer(request, readers.status, signal);
 	const below = "/v1/proxies/";
 	if (path.startsWith(below))
 		return proxyAnswer(path.slice(below.length), readers);
@@ -78,6 +83,11 @@ const fixedPaths: readonly string[] = [
 	"/v1/proxies",
 	"/v1/proxies/NAME",
 	...resourceWords.map((word) => `/v1/proxies/NAME/${word}`),
+	"/v1/status",
+	"/v1/status/KIND",
+	"/v1/status/KIND/NAMESPACE",
+	"/v1/status/KIND/NAMESPACE/NAME",
+	"/v1/events",
 ];
 
 function objectsBody(query: URLSearchParams, readers: AdminReaders): unknown {
@@ -183,16 +193,4 @@ function proxyBody(proxy: ProxyState): unknown {
 		),
 		resources: Object.fromEntries(proxy.counts),
 	};
-}
-
-function json(status: number, body: unknown): HttpResponse {
-	return {
-		status,
-		headers: { "content-type": jsonType },
-		body: `${JSON.stringify(body)}\n`,
-	};
-}
-
-function failure(status: number, message: string): HttpResponse {
-	return json(status, { error: message });
 }

@@ -1,4 +1,6 @@
+import type { ObjectEvent } from "../api/object-event.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
+import type { ObjectStatus } from "../api/status.ts";
 import type { Position, Violation } from "../api/violation.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Readiness } from "../observability/health.ts";
@@ -97,11 +99,38 @@ export interface ProxiesReader {
 	): Promise<readonly ResourceState[] | undefined>;
 }
 
+/** One object that has a status. */
+export interface StatusState {
+	readonly ref: ObjectRef;
+	/** Of the newest form that was read; the status is about an older one for some milliseconds after a change. */
+	readonly generation: number;
+	/** Milliseconds since the epoch; when the object was first seen if its source does not say. */
+	readonly createdMs: number;
+	/** What it shapes traffic to, in a word; empty when that is no single thing. */
+	readonly destination: string;
+	/** Where it begins; undefined when its source has no files. */
+	readonly place: Position | undefined;
+	readonly status: ObjectStatus;
+}
+
+/** Reads the statuses of objects. */
+export interface StatusReader {
+	/** Every object that has a status, in order of kind, namespace and name. */
+	statuses(): readonly StatusState[];
+	/** One of them. */
+	of(ref: ObjectRef): StatusState | undefined;
+	/** Calls `listener` with the objects whose status changed or is gone until the returned function is called. */
+	subscribe(listener: (refs: readonly ObjectRef[]) => void): () => void;
+	/** What happened to objects, oldest first. */
+	events(): readonly ObjectEvent[];
+}
+
 /** Everything the admin API shows; each part is handed over by whoever owns it. */
 export interface AdminReaders {
 	readonly version: string;
 	readonly objects: ObjectsReader;
 	readonly proxies: ProxiesReader;
+	readonly status: StatusReader;
 	readiness(): Readiness;
 	/** Figures of this process in Prometheus' text format. */
 	metrics(): string;

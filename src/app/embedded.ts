@@ -2,13 +2,15 @@
  * Embedded mode, wired together:
  *
  *   directory ─▶ ObjectStore ─▶ MeshController ─▶ Catalog ─▶ ADS ─▶ gRPC on loopback
- *                     └───────────────┴──────────────┴────────────▶ admin API
+ *                     ├───────────────┼──────────────┴─▶ StatusController
+ *                     └───────────────┴───────────────────────┴───▶ admin API
  *
  * Proxies are let in only once there is a mesh: one that was told of an empty
  * mesh would drop what it still serves with.
  */
 import { adminApi } from "../admin/http.ts";
 import { MeshController } from "../controllers/mesh.ts";
+import { StatusController } from "../controllers/status.ts";
 import { isCancelled } from "../lib/is-cancelled.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
 import { systemClock } from "../lib/system-clock.ts";
@@ -25,17 +27,23 @@ import type { serveSchema } from "../settings/schema.ts";
 import type { Values } from "../settings/setting.ts";
 import { createDirectorySource } from "../sources/directory.ts";
 import type { FileProblem } from "../sources/file-problem.ts";
+import {
+	MemoryEventWriter,
+	MemoryStatusWriter,
+} from "../store/memory-writer.ts";
 import { ObjectStore } from "../store/object-store.ts";
 import { Catalog } from "../xds/catalog.ts";
 import { adsMethods } from "../xds/server/ads.ts";
 import { authenticate } from "../xds/server/authenticate.ts";
 import { ConnectedProxies } from "../xds/server/connected-proxies.ts";
+import { distributionReader } from "./distribution-reader.ts";
 import { addObjectMetrics } from "./object-metrics.ts";
 import { objectsReader } from "./objects-reader.ts";
 import { parseAddress, parseAdminListen, parseSource } from "./parse-places.ts";
 import { logFileProblems, logProblems } from "./problem-log.ts";
 import { proxiesReader } from "./proxies-reader.ts";
 import { takeStateDir } from "./state-dir.ts";
+import { statusReader } from "./status-reader.ts";
 import { Stops } from "./stops.ts";
 import { readOrCreateTokenKey } from "./token-key.ts";
 import { addXdsMetrics } from "./xds-metrics.ts";
@@ -126,6 +134,24 @@ async function start(
 		mesh: controller.state,
 		catalog,
 	});
+	const statuses = new MemoryStatusWriter();
+	const events = new MemoryEventWriter();
+	stops.own(
+		new StatusController({
+			inputs: {
+				objects: store.objects,
+				invalid: store.invalid,
+				allListed: store.allListed,
+				mesh: controller.state,
+				distribution: distributionReader(catalog.distribution),
+			},
+			statuses,
+			events,
+			clock: systemClock,
+			logger: logger.child({ part: "status" }),
+			metrics,
+		}),
+	);
 	const fileProblems = new WritableSignal<readonly FileProblem[]>([]);
 	stops.add(logFileProblems(fileProblems, logger));
 	const source = createDirectorySource({
@@ -163,6 +189,13 @@ async function start(
 					placeOf: (ref) => source.placeOf(ref),
 				}),
 				proxies: proxiesReader(connected, catalog),
+				status: statusReader({
+					objects: store.objects,
+					invalid: store.invalid,
+					statuses,
+					events,
+					placeOf: (ref) => source.placeOf(ref),
+				}),
 			}),
 			limits: { stopMs: settings.stopTimeout },
 			log: logger.child({ part: "admin" }),

@@ -29,6 +29,16 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./render-command.ts")).renderCommand,
 		},
 		{
+			name: "get",
+			summary: "Show objects: are they live, and if not, why",
+			load: async () => (await import("./get-command.ts")).getCommand,
+		},
+		{
+			name: "wait",
+			summary: "Wait until an object is live",
+			load: async () => (await import("./wait-command.ts")).waitCommand,
+		},
+		{
 			name: "proxies",
 			summary: "List connected proxies and whether they are up to date",
 			load: async () => (await import("./proxies-command.ts")).proxiesCommand,

@@ -3,6 +3,7 @@ import { type Command, defineCommand } from "./command.ts";
 import { exitCode } from "./exit-code.ts";
 import type { ListedCommand } from "./listed-command.ts";
 import { printCompletion, type Shell } from "./print-completion.ts";
+import { statusKinds } from "./status-kinds.ts";
 
 const shells: readonly Shell[] = ["bash", "zsh", "fish"];
 
@@ -59,6 +60,10 @@ function wordsOf(
 ): readonly string[] {
 	if (name === "help") return commands.map((one) => one.name);
 	if (name === "completion") return shells;
+	if (name === "get")
+		return [...statusKinds.map(({ plural }) => plural), "all", "events"];
+	if (name === "wait")
+		return statusKinds.map(({ names }) => `${names[1] ?? ""}/`);
 	if (name === "proxy")
 		return ["listeners", "routes", "clusters", "endpoints", "virtualhosts"];
 	return [];

@@ -32,10 +32,11 @@ export function printProgramHelp(
 				"Check files before they are applied",
 				"lateen validate samples/bookinfo",
 			],
+			["Is a rule live everywhere, and if not, why", "lateen get rr reviews"],
 			["See who is connected and up to date", "lateen proxies"],
 		]),
 		"",
-		"Exit codes: 0 yes, 1 no (violations, no such proxy), 2 the command line is wrong, 3 it could not be done.",
+		"Exit codes: 0 yes, 1 no (violations, no such proxy), 2 the command line is wrong, 3 it could not be done, 4 it is refused and waiting is of no use.",
 		"`lateen help COMMAND` says more about one command.",
 		"",
 	].join("\n");

@@ -17,21 +17,40 @@ export function printTable(
 	options: TableOptions,
 ): string {
 	const { bold } = createColors(options.colours);
-	const shown = [heading, ...rows].map((row) => row.map(plain));
-	const widths = heading.map((_, column) =>
-		Math.max(...shown.map((row) => row[column]?.length ?? 0)),
+	const widths = columnWidths([heading, ...rows]);
+	return [
+		`${bold(printRow(heading, widths).trimEnd())}\n`,
+		...rows.map((row) => printRow(row, widths)),
+	].join("");
+}
+
+/** How wide each column must be for these rows. */
+export function columnWidths(
+	rows: readonly (readonly string[])[],
+): readonly number[] {
+	const columns = Math.max(...rows.map((row) => row.length));
+	return Array.from({ length: columns }, (_, column) =>
+		rows.reduce(
+			(width, row) => Math.max(width, plain(row[column] ?? "").length),
+			0,
+		),
 	);
-	return shown
-		.map((row, index) => {
-			const line = row
-				.map((cell, column) =>
-					column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0),
-				)
-				.join("  ")
-				.trimEnd();
-			return `${index === 0 ? bold(line) : line}\n`;
-		})
-		.join("");
+}
+
+/** One line of a table, for tables that grow while they are shown. */
+export function printRow(
+	row: readonly string[],
+	widths: readonly number[],
+): string {
+	const line = row
+		.map((cell, column) =>
+			column === row.length - 1
+				? plain(cell)
+				: plain(cell).padEnd(widths[column] ?? 0),
+		)
+		.join("  ")
+		.trimEnd();
+	return `${line}\n`;
 }
 
 /** The text with control characters as escapes (`\u001b`). */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CodedError } from "../lib/coded-error.ts";
-import { request } from "../net/http-client.ts";
+import { type ClientResponse, request } from "../net/http-client.ts";
 import { HttpClientError } from "../net/http-client-error.ts";
 
 /** What `serve.json` says of the server that runs with a state directory. */
@@ -52,22 +52,46 @@ export async function readServeFile(
 	return undefined;
 }
 
+/** Which server a command asks. */
+export interface WhichServer {
+	readonly stateDir: string;
+	/** Instead of what the state directory says. */
+	readonly server: string | undefined;
+}
+
 /**
  * Asks the admin API for JSON.
  *
  * Fails when: nobody answers, or the answer is no; then with a `ServerError`.
  */
 export async function askServer(
-	where: { readonly stateDir: string; readonly server: string | undefined },
+	where: WhichServer,
 	path: string,
 ): Promise<unknown> {
+	const response = await openServer(where, path);
+	return parseBody(await response.text());
+}
+
+/**
+ * Asks the admin API and leaves the body to be read.
+ *
+ * Fails when: nobody answers, or the answer is no; then with a `ServerError`.
+ */
+export async function openServer(
+	where: WhichServer,
+	path: string,
+	signal?: AbortSignal,
+): Promise<ClientResponse> {
 	const admin =
 		where.server ??
 		(await readServeFile(where.stateDir))?.admin ??
 		`unix:${join(where.stateDir, "admin.sock")}`;
-	let response: Awaited<ReturnType<typeof request>>;
+	let response: ClientResponse;
 	try {
-		response = await request({ server: serverOf(admin), method: "GET", path });
+		response = await request(
+			{ server: serverOf(admin), method: "GET", path },
+			signal,
+		);
 	} catch (error) {
 		if (!(error instanceof HttpClientError)) throw error;
 		if (error.code !== "NET_NOBODY_LISTENS")
@@ -78,8 +102,8 @@ export async function askServer(
 			{ cause: error },
 		);
 	}
+	if (response.status === 200) return response;
 	const body: unknown = parseBody(await response.text());
-	if (response.status === 200) return body;
 	const said =
 		typeof body === "object" && body !== null && "error" in body
 			? String(body.error)

@@ -43,6 +43,8 @@ export interface DistributionReader {
 	of(ref: ObjectRef): Distribution;
 	/** Calls `listener` with objects of which that changed until the returned function is called. */
 	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void;
+	/** Calls `listener` when other proxies count than before, so that any object's total may differ, until the returned function is called. */
+	subscribeTotals(listener: () => void): () => void;
 }
 
 /** What the controller watches. */
@@ -60,7 +62,7 @@ export interface StatusInputs {
 export interface StatusPace {
 	/** Changes that come closer together than `quietMs` are one; none waits longer than `maxMs`. */
 	readonly holdOff: HoldOff;
-	/** Least time between two writes for one object that differ in counts and messages only. */
+	/** Least time between two writes for one object that differ in counts and messages only, and between two looks at all objects because proxies came or went. */
 	readonly progressMs: number;
 	/** Wait after a failed write; doubles with each further failure, up to 32 times as long. */
 	readonly retryMs: number;
@@ -120,6 +122,8 @@ export class StatusController {
 	#invalid: ReadonlyMap<string, InvalidObject> = new Map();
 	#flush: { readonly firstMs: number; readonly cancel: () => void } | undefined;
 	#cancelLate: (() => void) | undefined;
+	#cancelSweep: (() => void) | undefined;
+	#sweptMs = Number.NEGATIVE_INFINITY;
 	#cancelRetry: (() => void) | undefined;
 	#isWriting = false;
 	#failedWrites = 0;
@@ -147,6 +151,7 @@ export class StatusController {
 			inputs.objects.subscribe(() => this.#takeObjects()),
 			inputs.mesh.subscribe((state) => this.#takeMesh(state)),
 			inputs.distribution.subscribe((refs) => this.#markAll(refs)),
+			inputs.distribution.subscribeTotals(() => this.#scheduleSweep()),
 			inputs.allListed.subscribe(() => this.#schedule()),
 		);
 		this.#takeInvalid();
@@ -159,6 +164,7 @@ export class StatusController {
 		for (const stop of this.#stops.splice(0)) stop();
 		this.#flush?.cancel();
 		this.#cancelLate?.();
+		this.#cancelSweep?.();
 		this.#cancelRetry?.();
 	}
 
@@ -303,6 +309,18 @@ export class StatusController {
 		this.#late.delete(key);
 		this.#said.set(key, next);
 		this.#unwritten.set(key, next.status);
+	}
+
+	/** Looks at every object again: soon, but not for each proxy of a thousand that come at once. */
+	#scheduleSweep(): void {
+		if (this.#cancelSweep !== undefined) return;
+		const { clock } = this.#parts;
+		const dueMs = this.#sweptMs + this.#pace.progressMs - clock.monotonicMs();
+		this.#cancelSweep = clock.after(Math.max(0, dueMs), () => {
+			this.#cancelSweep = undefined;
+			this.#sweptMs = clock.monotonicMs();
+			this.#markAll([...this.#said.values()].map(({ status }) => status.ref));
+		});
 	}
 
 	#scheduleLate(): void {

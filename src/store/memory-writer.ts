@@ -7,6 +7,7 @@ import { refKey } from "./ref-key.ts";
 /** Statuses in memory, for sources that have no place to write them to, and for tests. */
 export class MemoryStatusWriter implements StatusWriter {
 	readonly #statuses = new Map<string, ObjectStatus>();
+	readonly #firstMs = new Map<string, number>();
 	readonly #listeners = new Set<(refs: readonly ObjectRef[]) => void>();
 
 	/** Every status, by `refKey` of its object. */
@@ -19,6 +20,11 @@ export class MemoryStatusWriter implements StatusWriter {
 		return this.#statuses.get(refKey(ref));
 	}
 
+	/** When the status of an object was first written: the transition of its first conditions. Milliseconds since the epoch. */
+	firstMs(ref: ObjectRef): number {
+		return this.#firstMs.get(refKey(ref)) ?? 0;
+	}
+
 	/** Calls `listener` with the objects whose status was written or is gone until the returned function is called. */
 	subscribe(listener: (refs: readonly ObjectRef[]) => void): () => void {
 		this.#listeners.add(listener);
@@ -26,13 +32,18 @@ export class MemoryStatusWriter implements StatusWriter {
 	}
 
 	write(statuses: readonly ObjectStatus[]): Promise<void> {
-		for (const status of statuses)
-			this.#statuses.set(refKey(status.ref), status);
+		for (const status of statuses) {
+			const key = refKey(status.ref);
+			if (!this.#firstMs.has(key))
+				this.#firstMs.set(key, status.conditions[0]?.lastTransitionMs ?? 0);
+			this.#statuses.set(key, status);
+		}
 		this.#tell(statuses.map(({ ref }) => ref));
 		return Promise.resolve();
 	}
 
 	forget(refs: readonly ObjectRef[]): void {
+		for (const ref of refs) this.#firstMs.delete(refKey(ref));
 		this.#tell(refs.filter((ref) => this.#statuses.delete(refKey(ref))));
 	}
 

@@ -37,6 +37,12 @@ describe("lateen proxies", () => {
 					fileProblems: () => [],
 					buildFailure: () => undefined,
 				},
+				status: {
+					statuses: () => [],
+					of: () => undefined,
+					subscribe: () => () => undefined,
+					events: () => [],
+				},
 				proxies: {
 					proxies: () => [proxy("productpage-v1", 12), proxy("b", 11)],
 					resources: async () => [

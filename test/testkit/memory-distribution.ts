@@ -17,6 +17,7 @@ export const noDistribution: Distribution = {
 export class MemoryDistribution implements DistributionReader {
 	readonly #by = new Map<string, Distribution>();
 	readonly #listeners = new Set<(refs: Iterable<ObjectRef>) => void>();
+	readonly #totalsListeners = new Set<() => void>();
 
 	of(ref: ObjectRef): Distribution {
 		return this.#by.get(refKey(ref)) ?? noDistribution;
@@ -25,6 +26,18 @@ export class MemoryDistribution implements DistributionReader {
 	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void {
 		this.#listeners.add(listener);
 		return () => this.#listeners.delete(listener);
+	}
+
+	subscribeTotals(listener: () => void): () => void {
+		this.#totalsListeners.add(listener);
+		return () => this.#totalsListeners.delete(listener);
+	}
+
+	/** Replaces these fields for all these objects because proxies came or went, and tells that totals changed. */
+	setTotals(refs: readonly ObjectRef[], fields: Partial<Distribution>): void {
+		for (const ref of refs)
+			this.#by.set(refKey(ref), { ...this.of(ref), ...fields });
+		for (const listener of this.#totalsListeners) listener();
 	}
 
 	/** Replaces these fields for one object and tells everyone. */
