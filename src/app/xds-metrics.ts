@@ -1,5 +1,5 @@
-import type { MetricsRegistry } from "../observability/metrics.ts";
-import { sendOrder } from "../xds/resource-type.ts";
+import type { Labels, MetricsRegistry } from "../observability/metrics.ts";
+import { type ResourceType, sendOrder } from "../xds/resource-type.ts";
 import type { AdsFigures } from "../xds/server/ads-options.ts";
 import type { ConnectedProxies } from "../xds/server/connected-proxies.ts";
 
@@ -33,17 +33,24 @@ export function addXdsMetrics(
 		"lateen_xds_rejected_total",
 		"Responses that proxies refused, by type.",
 	);
+	const labels: { readonly [T in ResourceType]: Labels } = {
+		cluster: { type: "cluster" },
+		endpoint: { type: "endpoint" },
+		listener: { type: "listener" },
+		route: { type: "route" },
+		virtualHost: { type: "virtualHost" },
+	};
 	// Every type is there from the start, or a rate() over it would miss its first step.
 	for (const type of sendOrder)
 		for (const figure of [responses, resources, bytes, acknowledged, rejected])
-			figure.add(0, { type });
+			figure.add(0, labels[type]);
 	return {
 		sent: (type, count, size) => {
-			responses.add(1, { type });
-			resources.add(count, { type });
-			bytes.add(size, { type });
+			responses.add(1, labels[type]);
+			resources.add(count, labels[type]);
+			bytes.add(size, labels[type]);
 		},
-		acknowledged: (type) => acknowledged.add(1, { type }),
-		rejected: (type) => rejected.add(1, { type }),
+		acknowledged: (type) => acknowledged.add(1, labels[type]),
+		rejected: (type) => rejected.add(1, labels[type]),
 	};
 }

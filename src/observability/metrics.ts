@@ -6,7 +6,9 @@
  * that was used; the set of label names is fixed when the figure is made.
  */
 
-/** Values of labels, by name. */
+import { memoByInput } from "../lib/memo.ts";
+
+/** Values of labels, by name; not changed after their first use. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** A figure that only grows. */
@@ -173,11 +175,15 @@ class HistogramSeries {
 }
 
 function labelText(labels: Labels | undefined): string {
-	if (labels === undefined) return "";
-	return Object.entries(labels)
-		.map(([name, value]) => `${name}="${escapeLabel(value)}"`)
-		.join(",");
+	return labels === undefined ? "" : printLabels(labels);
 }
+
+// What counts often does so with the same labels again and again.
+const printLabels = memoByInput((labels: Labels): string =>
+	Object.entries(labels)
+		.map(([name, value]) => `${name}="${escapeLabel(value)}"`)
+		.join(","),
+);
 
 function escapeLabel(value: string): string {
 	return value

@@ -7,7 +7,7 @@
  * lost (full queue, no watches left, network file systems, links to files
  * outside), a slow scan compares fingerprints, a bounded number per round.
  */
-import { type FSWatcher, watch } from "node:fs";
+import { type FSWatcher, readdirSync, watch } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { errorCode } from "./error-code.ts";
@@ -48,6 +48,8 @@ const SCAN_FILES = 500;
 interface WatchedFolder extends TreeFolder {
 	/** Undefined when the operating system refused to watch. */
 	readonly watcher: FSWatcher | undefined;
+	/** Of what is in it and may matter; undefined when only a walk can tell, as with links. */
+	readonly names: readonly string[] | undefined;
 }
 
 /** Watches a folder, or a single file, until closed. */
@@ -137,8 +139,9 @@ export class TreeWatch {
 
 	#watchFolder(folder: TreeFolder): void {
 		const before = this.#folders.get(folder.relative);
+		const names = readNames(folder.path);
 		if (before?.id === folder.id && before.watcher !== undefined) {
-			this.#folders.set(folder.relative, { ...before, ...folder });
+			this.#folders.set(folder.relative, { ...before, ...folder, names });
 			return;
 		}
 		before?.watcher?.close();
@@ -148,7 +151,7 @@ export class TreeWatch {
 			if (name === basename(folder.path)) this.#dropWatch(folder.relative);
 			this.#onEvent(folder.relative, name);
 		});
-		this.#folders.set(folder.relative, { ...folder, watcher });
+		this.#folders.set(folder.relative, { ...folder, watcher, names });
 	}
 
 	#dropWatch(relative: string): void {
@@ -187,11 +190,32 @@ export class TreeWatch {
 		);
 	}
 
-	#scan(): void {
-		for (const folder of this.#folders.values()) {
-			if (readFingerprint(folder.path) !== folder.fingerprint)
-				this.#mark(undefined);
+	/** Replacing a file changes its folder too; a walk of the whole tree for it would stop everything else. */
+	#scanFolder(folder: WatchedFolder): void {
+		const fingerprint = readFingerprint(folder.path);
+		if (fingerprint === folder.fingerprint) return;
+		const names = readNames(folder.path);
+		if (
+			// Another folder has the path now, or none.
+			fingerprint?.startsWith(`${folder.id}:`) !== true ||
+			folder.names === undefined ||
+			names === undefined ||
+			!areEqual(names, folder.names)
+		) {
+			this.#mark(undefined);
+			return;
 		}
+		this.#folders.set(folder.relative, { ...folder, fingerprint });
+		for (const name of names) {
+			if (name.endsWith("/")) continue;
+			const relative = join(folder.relative, name);
+			const now = readFingerprint(join(folder.path, name));
+			if (now !== this.#files.get(relative)) this.#mark(relative);
+		}
+	}
+
+	#scan(): void {
+		for (const folder of [...this.#folders.values()]) this.#scanFolder(folder);
 		if (this.#folders.size === 0) this.#mark(undefined);
 		const files = [...this.#files];
 		const count = Math.min(SCAN_FILES, files.length);
@@ -207,6 +231,31 @@ export class TreeWatch {
 			this.#scan(),
 		);
 	}
+}
+
+/** Names in a folder, those of folders with a slash; undefined when there are links, or it cannot be read. */
+function readNames(path: string): readonly string[] | undefined {
+	try {
+		const entries = readdirSync(path, { withFileTypes: true });
+		const links = entries.some((entry) => entry.isSymbolicLink());
+		if (links) return undefined;
+		return entries
+			.filter(
+				(entry) =>
+					!isHidden(entry.name) &&
+					(entry.isDirectory() || isManifestFile(entry.name)),
+			)
+			.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+			.sort();
+	} catch (error) {
+		// Gone or out of reach: the walk says so.
+		errorCode(error);
+		return undefined;
+	}
+}
+
+function areEqual(a: readonly string[], b: readonly string[]): boolean {
+	return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
 function startWatch(

@@ -198,11 +198,12 @@ class Attached implements ProxyResources {
 
 	get(type: ResourceType, name: string): Resource | undefined {
 		if (this.#grpc && type === "listener") return this.#grpc.listener(name);
-		for (const layer of this.#layers()) {
-			const resource = layer.get(type, name);
-			if (resource) return resource;
-		}
-		return undefined;
+		// Asked for each resource of each proxy, so nothing is made here.
+		return (
+			this.#own.layer.get(type, name) ??
+			this.scope.resources.layer.get(type, name) ??
+			this.#access.shared.layer.get(type, name)
+		);
 	}
 
 	*names(type: ResourceType): Iterable<string> {
