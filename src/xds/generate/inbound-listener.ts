@@ -27,7 +27,7 @@ import {
 	inboundClusterName,
 	inboundPassthroughCluster,
 } from "./names.ts";
-import { matchesAll } from "./route-match.ts";
+import { matchesAll, matchesConnect } from "./route-match.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
 /** Port of a captured sidecar to which iptables sends what comes in. */
@@ -131,6 +131,19 @@ function inboundHttp(statPrefix: string, cluster: string): NetworkFilter {
 										retryOn: "reset-before-request",
 										numRetries: 1,
 									},
+								},
+							},
+						},
+						{
+							// Whether callers may is their rules' choice; here the application decides, as it would without a proxy.
+							name: "inbound, tunnel",
+							match: matchesConnect,
+							action: {
+								case: "route",
+								value: {
+									clusterSpecifier: { case: "cluster", value: cluster },
+									timeout: duration(defaults.requestTimeoutMs),
+									upgradeConfigs: [{ upgradeType: "CONNECT", enabled: true }],
 								},
 							},
 						},
