@@ -32,6 +32,8 @@ export interface Ask {
 	readonly method?: string;
 	readonly headers?: Readonly<Record<string, string>>;
 	readonly body?: string;
+	/** Address of loopback to call from. */
+	readonly localAddress?: string;
 	/** Later answers are an error of the test. */
 	readonly timeoutMs?: number;
 }
@@ -63,6 +65,7 @@ export async function send(
 		path: way.proxy === undefined ? path || "/" : url,
 		headers: { host: authority, ...ask.headers },
 		agent: way.agent ?? false,
+		...(ask.localAddress && { localAddress: ask.localAddress }),
 		signal: AbortSignal.timeout(ask.timeoutMs ?? 10_000),
 	});
 	request.end(ask.body);
