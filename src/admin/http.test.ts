@@ -71,6 +71,7 @@ function readers(proxies: readonly ProxyState[] = [proxy]): AdminReaders {
 			subscribe: () => () => undefined,
 			events: () => [],
 		},
+		snapshots: { snapshot: () => undefined, carrying: async () => [] },
 		proxies: {
 			proxies: () => proxies,
 			resources: async (id, type) =>

@@ -6,6 +6,7 @@ import { compareRefs } from "../api/object-ref.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../lib/handler.ts";
 import { metricsContentType } from "../observability/metrics.ts";
 import { failure, json, jsonType } from "./answers.ts";
+import { findProxy } from "./find-proxy.ts";
 import { listProblems } from "./problems.ts";
 import {
 	type AdminReaders,
@@ -13,6 +14,7 @@ import {
 	type ResourceWord,
 	resourceWords,
 } from "./readers.ts";
+import { snapshotAnswer, whyAnswer } from "./snapshots.ts";
 import { eventsAnswer, statusAnswer } from "./status.ts";
 
 /** The admin API over these readers. */
@@ -62,6 +64,10 @@ async function answer(
 			return json(200, {
 				proxies: readers.proxies.proxies().map(proxyBody),
 			});
+		case "/v1/resources":
+			return snapshotAnswer(request.query, readers);
+		case "/v1/why":
+			return whyAnswer(request.query, readers);
 		case "/v1/events":
 			return eventsAnswer(request.query, readers.status);
 	}
@@ -88,6 +94,8 @@ const fixedPaths: readonly string[] = [
 	"/v1/status/KIND/NAMESPACE",
 	"/v1/status/KIND/NAMESPACE/NAME",
 	"/v1/events",
+	"/v1/resources",
+	"/v1/why",
 ];
 
 function objectsBody(query: URLSearchParams, readers: AdminReaders): unknown {
@@ -135,22 +143,9 @@ async function proxyAnswer(
 	const word = resourceWords.find((one) => one === rest.slice(slash + 1));
 	const withType = slash >= 0 && word !== undefined;
 	const name = withType ? rest.slice(0, slash) : rest;
-	const all = readers.proxies.proxies();
-	const byId = all.filter(({ id }) => id === name);
-	const found =
-		byId.length > 0 ? byId : all.filter(({ workload }) => workload === name);
-	const [proxy, ...others] = found;
-	if (proxy === undefined) {
-		return failure(
-			404,
-			`No proxy of the name ${name} is connected. GET /v1/proxies lists those that are.`,
-		);
-	}
-	if (others.length > 0)
-		return failure(
-			409,
-			`${found.length} proxies of ${name} are connected. Name one by its id: ${found.map(({ id }) => id).join(", ")}.`,
-		);
+	const found = findProxy(readers.proxies.proxies(), name);
+	if ("refusal" in found) return found.refusal;
+	const { proxy } = found;
 	if (!withType) return json(200, proxyBody(proxy));
 	return resourcesAnswer(proxy, word, readers);
 }

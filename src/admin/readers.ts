@@ -125,11 +125,63 @@ export interface StatusReader {
 	events(): readonly ObjectEvent[];
 }
 
+/** One version of a resource. */
+export interface KeptVersion {
+	readonly version: string;
+	/** The encoded message. */
+	readonly bytes: Uint8Array;
+	readonly origins: readonly ObjectRef[];
+}
+
+/** One resource of a proxy. */
+export interface SnapshotResource {
+	readonly type: ResourceWord;
+	readonly name: string;
+	/** What the proxy is to have; undefined when it is to be removed. */
+	readonly wanted: KeptVersion | undefined;
+	/** What the proxy runs with; undefined when it has none of this name. */
+	readonly acknowledged: KeptVersion | undefined;
+	/** Why the proxy refused what was sent last. */
+	readonly rejected: string | undefined;
+}
+
+/** One proxy and all of its resources. */
+export interface ProxySnapshot {
+	/** Where it accepts traffic, as its bootstrap says. */
+	readonly addresses: {
+		readonly outbound?: string;
+		readonly inbound: readonly object[];
+		readonly tcp: readonly object[];
+		readonly gateway: readonly object[];
+	};
+	/** By type in the order in which a request meets them, then by name. */
+	readonly resources: readonly SnapshotResource[];
+}
+
+/** A proxy and its resources that come from one object. */
+export interface CarryingProxy {
+	readonly id: string;
+	readonly workload: string;
+	readonly resources: readonly {
+		readonly type: ResourceWord;
+		readonly name: string;
+	}[];
+}
+
+/** Reads whole proxies. */
+export interface SnapshotsReader {
+	/** Undefined when no such proxy is connected. */
+	snapshot(id: string): ProxySnapshot | undefined;
+	/** Every connected proxy that has, or is to have, something of this object. */
+	carrying(ref: ObjectRef): Promise<readonly CarryingProxy[]>;
+}
+
 /** Everything the admin API shows; each part is handed over by whoever owns it. */
 export interface AdminReaders {
 	readonly version: string;
 	readonly objects: ObjectsReader;
 	readonly proxies: ProxiesReader;
+	readonly snapshots: SnapshotsReader;
 	readonly status: StatusReader;
 	readiness(): Readiness;
 	/** Figures of this process in Prometheus' text format. */

@@ -42,6 +42,7 @@ import { objectsReader } from "./objects-reader.ts";
 import { parseAddress, parseAdminListen, parseSource } from "./parse-places.ts";
 import { logFileProblems, logProblems } from "./problem-log.ts";
 import { proxiesReader } from "./proxies-reader.ts";
+import { snapshotsReader } from "./snapshots-reader.ts";
 import { takeStateDir } from "./state-dir.ts";
 import { statusReader } from "./status-reader.ts";
 import { Stops } from "./stops.ts";
@@ -189,6 +190,7 @@ async function start(
 					placeOf: (ref) => source.placeOf(ref),
 				}),
 				proxies: proxiesReader(connected, catalog),
+				snapshots: snapshotsReader(connected, catalog),
 				status: statusReader({
 					objects: store.objects,
 					invalid: store.invalid,

@@ -16,7 +16,8 @@ import type {
 	TypeStatus,
 } from "../xds/server/connected-proxies.ts";
 
-const typeOfWord: { readonly [W in ResourceWord]: ResourceType } = {
+/** The type of resource that each word of the admin API means. */
+export const typeOfWord: { readonly [W in ResourceWord]: ResourceType } = {
 	listeners: "listener",
 	routes: "route",
 	virtualhosts: "virtualHost",
@@ -48,7 +49,7 @@ export function proxiesReader(
 }
 
 /** Streams with a name each: after a reconnect a proxy may have two for a moment, and the newest keeps its id. */
-function streamsById(
+export function streamsById(
 	connected: ConnectedProxies,
 ): readonly (readonly [string, ConnectedProxy])[] {
 	const newestFirst = [...connected.all()].reverse();

@@ -43,6 +43,7 @@ describe("lateen proxies", () => {
 					subscribe: () => () => undefined,
 					events: () => [],
 				},
+				snapshots: { snapshot: () => undefined, carrying: async () => [] },
 				proxies: {
 					proxies: () => [proxy("productpage-v1", 12), proxy("b", 11)],
 					resources: async () => [
