@@ -218,6 +218,9 @@ describe("Distribution", () => {
 								break;
 							}
 						}
+						for (const key of before.keys()) {
+							if (!current.has(key)) before.delete(key);
+						}
 						build = buildMesh(objects(...current.values()), build);
 						catalog.update(build.mesh);
 						for (const { kind, metadata } of current.values()) {
