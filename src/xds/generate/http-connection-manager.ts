@@ -136,7 +136,7 @@ const noEndpointReply: Init<typeof ManagerSchema>["localReplyConfig"] = {
 						specifier: {
 							case: "inlineString",
 							value:
-								"No endpoint to answer this request: %UPSTREAM_CLUSTER% (route %ROUTE_NAME%).\n",
+								"No endpoint to answer this request: %UPSTREAM_CLUSTER_RAW% (route %ROUTE_NAME%).\n",
 						},
 					},
 				},
