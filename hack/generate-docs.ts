@@ -2,17 +2,36 @@
  * Writes the pages of docs/ that are made from code; with `--check` it only
  * says whether they are current and answers with 1 when one is not.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { printSettingsPage } from "../src/settings/print-settings-page.ts";
 import { serveSchema } from "../src/settings/schema.ts";
+import { findErrorCodes } from "./docs/error-codes.ts";
+import { printReasonsPage } from "./docs/print-reasons-page.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+const found = globSync("src/**/*.ts", {
+	cwd: root,
+	exclude: ["src/gen/**", "src/**/*.test.ts"],
+})
+	.sort()
+	.map((file) => findErrorCodes(file, readFileSync(`${root}${file}`, "utf8")));
+for (const problem of found.flatMap(({ problems }) => problems)) {
+	console.error(problem);
+	process.exitCode = 1;
+}
 
 const pages = [
 	{ path: "docs/settings.md", text: printSettingsPage(serveSchema) },
+	{
+		path: "docs/reasons.md",
+		text: printReasonsPage(found.flatMap(({ codes }) => codes)),
+	},
 ];
 
 for (const { path, text } of pages) {
-	const file = fileURLToPath(new URL(`../${path}`, import.meta.url));
+	const file = `${root}${path}`;
 	if (!process.argv.includes("--check")) {
 		writeFileSync(file, text);
 		console.log(`wrote ${path}`);

@@ -6,6 +6,7 @@ import { CodedError } from "../lib/coded-error.ts";
 /** The key that signs proxy tokens cannot be read or made; the message says what to do. */
 export class TokenKeyError extends CodedError {
 	override readonly name = "TokenKeyError";
+	/** The file with the key that signs proxy tokens cannot be made, is open to others, or holds no key. Next: do what the message says; when the file is removed a new key is made, and every proxy needs a new token from `lateen bootstrap`. */
 	readonly code = "APP_TOKEN_KEY_UNUSABLE";
 	readonly retryable = false;
 }

@@ -15,7 +15,12 @@ export interface RunningServer {
 /** The server did not give what was asked for; the message says what to do next. */
 export class ServerError extends CodedError {
 	override readonly name = "ServerError";
-	readonly code: "CLI_NO_SERVER" | "CLI_NOT_FOUND" | "CLI_SERVER_FAILED";
+	readonly code: /** No server answers. Next: start one with `lateen serve`, or name another with `--server` or `--state-dir`. */
+		| "CLI_NO_SERVER"
+		/** The server has nothing of this name. Next: list what there is with `lateen get` or `lateen proxies`. */
+		| "CLI_NOT_FOUND"
+		/** The server answered with an error, or in a form this version does not know. Next: look at its log; use the same version on both sides. */
+		| "CLI_SERVER_FAILED";
 	readonly retryable = true;
 
 	constructor(

@@ -27,6 +27,7 @@ export type GrpcStatusCode = (typeof grpcStatus)[keyof typeof grpcStatus];
  */
 export class GrpcError extends CodedError {
 	override readonly name = "GrpcError";
+	/** A stream of a proxy was ended with a gRPC status; the log has its words. Next: mend what they name, mostly the proxy's token or bootstrap; Envoy comes back by itself. */
 	readonly code = "GRPC_STATUS";
 	readonly retryable: boolean;
 	/** Never `ok`. */
