@@ -10,7 +10,6 @@ import {
 } from "../../mesh/service.ts";
 import type { Resource } from "../resource.ts";
 import {
-	cidrRange,
 	type FilterChainInit,
 	needsServerName,
 	sniffedFilterChains,
@@ -101,7 +100,7 @@ export function capturedOutboundListeners(
 					if (listener) add(listener);
 				}
 			} else if (port.protocol === "tls" && !port.tls) {
-				share(port.number, [serverNameChain(service, port, rules)]);
+				share(port.number, serverNameChains(service, port, rules));
 			}
 		}
 	}
@@ -154,7 +153,7 @@ function sharedListener(
 	fallback: string,
 ): Resource {
 	return unbound("0.0.0.0", port, {
-		...sniffing(true),
+		...sniffing("protocol"),
 		filterChains: [
 			...(http
 				? [
@@ -200,13 +199,16 @@ function serviceListener(
 		number,
 		port.protocol === "sniffed"
 			? {
-					...sniffing(true),
+					...sniffing("protocol"),
 					filterChains: sniffedFilterChains(
 						{ name: "http", filter: httpFilter(number) },
 						chains,
 					),
 				}
-			: { ...sniffing(needsServerName(rules)), filterChains: chains },
+			: {
+					...sniffing(needsServerName(rules) ? "serverName" : "nothing"),
+					filterChains: chains,
+				},
 		[service.origin, ...originsOf(rules)],
 	);
 }
@@ -223,10 +225,10 @@ function subnetChains(
 		statPrefix,
 		rules,
 		clusterName(service.hostname, port.number, ""),
-		{ prefixRanges: [cidrRange(subnet)] },
+		{ subnet },
 	).map((chain) => ({
 		...chain,
-		name: `${statPrefix} ${subnet} ${chain.name ?? ""}`,
+		name: `${statPrefix} ${subnet} ${chain.name}`,
 	}));
 }
 
@@ -253,19 +255,18 @@ function headlessListener(
 	);
 }
 
-function serverNameChain(
+function serverNameChains(
 	service: Service,
 	port: ServicePort,
 	rules: readonly CallerRule[],
-): FilterChainInit {
+): FilterChainInit[] {
 	const statPrefix = statPrefixOf(service, port.number);
-	const [chain] = tcpFilterChains(
+	return tcpFilterChains(
 		statPrefix,
 		rules,
 		clusterName(service.hostname, port.number, ""),
-		{ serverNames: [service.hostname], transportProtocol: "tls" },
-	);
-	return { ...chain, name: statPrefix };
+		{ serverName: service.hostname },
+	).map((chain) => ({ ...chain, name: `${statPrefix} ${chain.name}` }));
 }
 
 function unbound(

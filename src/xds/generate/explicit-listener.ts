@@ -48,7 +48,7 @@ export function localTcpListener(local: {
 			name,
 			address: listenAddress(local.listen),
 			trafficDirection: TrafficDirection.OUTBOUND,
-			...sniffing(needsServerName(rules)),
+			...sniffing(needsServerName(rules) ? "serverName" : "nothing"),
 			filterChains: tcpFilterChains(
 				name,
 				rules,

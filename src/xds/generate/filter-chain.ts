@@ -4,56 +4,75 @@ import type {
 	FilterChainSchema,
 } from "../../gen/envoy/envoy/config/listener/v3/listener_components_pb.js";
 import type { CallerRule } from "../../mesh/caller.ts";
-import type { Rule, TcpMatch } from "../../mesh/route.ts";
+import type { Rule } from "../../mesh/route.ts";
+import {
+	anything,
+	type ConnectionMatch,
+	connectionMatch,
+	divideConnections,
+} from "./connection-cells.ts";
 import type { NetworkFilter } from "./http-connection-manager.ts";
 import type { Init } from "./init.ts";
 import { plainHttp } from "./listener-filters.ts";
 import { unresolvedCluster } from "./names.ts";
+import { parseSubnet, type Subnet } from "./subnet.ts";
 import { tcpProxy, weightedTcpProxy } from "./tcp-proxy.ts";
 
 /** A filter chain, before encoding. */
 export type FilterChainInit = Init<typeof FilterChainSchema>;
 type ChainMatch = Init<typeof FilterChainMatchSchema>;
 
+/** Of which connections of a listener the chains are for. */
+export interface ChainBase {
+	/** An address range with its length: `10.9.0.0/16`. */
+	readonly subnet?: string;
+	/** Server name of the TLS hello. */
+	readonly serverName?: string;
+}
+
 /**
- * The filter chains of connections to one TCP port of a service.
+ * The filter chains of connections to one TCP port of a service: for each the
+ * first rule that it matches.
  *
- * Envoy takes the chain with the most specific match and never goes back, so
- * among conditions of one rule or several the narrower subnet or server name
- * wins; equal conditions are the earlier rule's.
- *
- * @param base conditions that every chain has, such as the destination port.
+ * @param base what is true of all of them, on a listener that has others, too.
  */
 export function tcpFilterChains(
 	statPrefix: string,
 	rules: readonly CallerRule[],
 	wholeCluster: string,
-	base: ChainMatch = {},
+	base: ChainBase = {},
 ): FilterChainInit[] {
-	const chains: FilterChainInit[] = [];
-	const taken = new Set<string>();
-	for (const { rule, branches } of rules) {
-		if (rule.layer !== "tcp") continue;
-		for (const branch of branches) {
-			const match = { ...base, ...chainMatch(branch.tcp) };
-			const key = JSON.stringify(match);
-			if (taken.has(key)) continue;
-			taken.add(key);
-			chains.push({
+	const tcpRules = rules.filter(({ rule }) => rule.layer === "tcp");
+	const choices = tcpRules.flatMap(({ rule, branches }, sameness) => {
+		const filter = ruleFilter(statPrefix, rule);
+		return branches.map((branch) => ({
+			match: branch.tcp === undefined ? anything : connectionMatch(branch.tcp),
+			choice: {
 				name: `${rule.origin.namespace}/${rule.origin.name}/${branch.index}`,
-				filterChainMatch: match,
-				filters: [ruleFilter(statPrefix, rule)],
-			});
-		}
-	}
-	if (!taken.has(JSON.stringify(base))) {
-		chains.push({
-			name: "default",
-			filterChainMatch: base,
-			filters: [tcpProxy(statPrefix, wholeCluster)],
-		});
-	}
-	return chains;
+				filter,
+			},
+			sameness,
+		}));
+	});
+	const whole = {
+		match: anything,
+		choice: { name: "default", filter: tcpProxy(statPrefix, wholeCluster) },
+		sameness: tcpRules.length,
+	};
+	const named = new Map<string, number>();
+	return divideConnections([...choices, whole], {
+		...anything,
+		...(base.subnet && { destinations: [parseSubnet(base.subnet)] }),
+		...(base.serverName && { serverNames: [base.serverName] }),
+	}).map(({ match, choice: { name, filter } }) => {
+		const times = (named.get(name) ?? 0) + 1;
+		named.set(name, times);
+		return {
+			name: times === 1 ? name : `${name} (${times})`,
+			filterChainMatch: chainMatch(match),
+			filters: [filter],
+		};
+	});
 }
 
 /**
@@ -120,27 +139,21 @@ function ruleFilter(statPrefix: string, rule: Rule): NetworkFilter {
 		: tcpProxy(statPrefix, unresolvedCluster);
 }
 
-function chainMatch(tcp: TcpMatch | undefined): ChainMatch {
-	if (tcp === undefined) return {};
+function chainMatch(match: ConnectionMatch): ChainMatch {
+	const { destinations, serverNames, sources } = match;
 	return {
-		...(tcp.destinationSubnets.length > 0
-			? { prefixRanges: tcp.destinationSubnets.map(cidrRange) }
+		...(destinations.length > 0
+			? { prefixRanges: destinations.map(cidrRange) }
 			: undefined),
-		...(tcp.sourceSubnets.length > 0
-			? { sourcePrefixRanges: tcp.sourceSubnets.map(cidrRange) }
+		...(sources.length > 0
+			? { sourcePrefixRanges: sources.map(cidrRange) }
 			: undefined),
-		...(tcp.sni.length > 0
-			? { serverNames: [...tcp.sni], transportProtocol: "tls" }
+		...(serverNames.length > 0
+			? { serverNames: [...serverNames], transportProtocol: "tls" }
 			: undefined),
 	};
 }
 
-/** `10.0.0.0/8`, or an address alone, as Envoy's range. */
-export function cidrRange(cidr: string): Init<typeof CidrRangeSchema> {
-	const [address = "", bits] = cidr.split("/");
-	return {
-		addressPrefix: address,
-		prefixLen:
-			bits === undefined ? (address.includes(":") ? 128 : 32) : Number(bits),
-	};
+function cidrRange({ address, prefix }: Subnet): Init<typeof CidrRangeSchema> {
+	return { addressPrefix: address, prefixLen: prefix.length };
 }

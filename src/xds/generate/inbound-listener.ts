@@ -49,7 +49,7 @@ export function explicitInboundListeners(
 			name: `inbound_${listen}`,
 			address: listenAddress(listen),
 			trafficDirection: TrafficDirection.INBOUND,
-			...sniffing(protocol === "sniffed"),
+			...sniffing(protocol === "sniffed" ? "protocol" : "nothing"),
 			filterChains: chains,
 		});
 	});
@@ -161,9 +161,23 @@ type Sniffing = Pick<
 	| "continueOnListenerFiltersTimeout"
 >;
 
-/** Looks at the first bytes of a connection, and goes on without when none come. */
-export function sniffing(sniff: boolean): Sniffing {
-	return sniff ? listenerFilters([tlsInspector, httpInspector]) : {};
+/**
+ * Looks at the first bytes of a connection, and goes on without when none come.
+ *
+ * To learn what is spoken it waits for a whole line of text; for the TLS server
+ * name one byte tells that there is none.
+ */
+export function sniffing(
+	what: "nothing" | "serverName" | "protocol",
+): Sniffing {
+	switch (what) {
+		case "nothing":
+			return {};
+		case "serverName":
+			return listenerFilters([tlsInspector]);
+		case "protocol":
+			return listenerFilters([tlsInspector, httpInspector]);
+	}
 }
 
 /** Recovers the original destination, and looks at the first bytes for these ports only: elsewhere the server may be the one to speak first. */
