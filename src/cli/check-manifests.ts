@@ -1,11 +1,14 @@
+import { refOf } from "../api/metadata.ts";
 import { compareText, printRef } from "../api/object-ref.ts";
-import type { Objects } from "../api/objects.ts";
+import type { ApiObject, Objects } from "../api/objects.ts";
 import type { Position } from "../api/violation.ts";
 import { buildMesh, type MeshBuild } from "../mesh/build.ts";
 import {
 	type ManifestInput,
+	type ReadManifests,
 	readDirectory,
 } from "../sources/read-directory.ts";
+import type { ObjectPlace, ObjectPlaces } from "./object-places.ts";
 
 /** One thing that is wrong with some files. */
 export interface ManifestProblem {
@@ -27,6 +30,8 @@ export interface CheckedManifests {
 	/** Good objects. */
 	readonly objects: number;
 	readonly build: MeshBuild;
+	/** Where each good object begins. */
+	readonly places: ObjectPlaces;
 	/** By file and line; problems without a place last. */
 	readonly problems: readonly ManifestProblem[];
 }
@@ -67,6 +72,7 @@ export async function checkManifests(
 	return {
 		objects: countObjects(read.objects),
 		build,
+		places: placesOf(read),
 		problems: [...problems].sort(compareProblems),
 	};
 }
@@ -81,6 +87,24 @@ export function printProblem(problem: ManifestProblem): string {
 		...(path === "" ? [] : [path]),
 		message,
 	].join(": ");
+}
+
+function placesOf({
+	objects,
+	placeOf,
+}: Pick<ReadManifests, "objects" | "placeOf">): ObjectPlaces {
+	return new Map(
+		Object.values(objects).flatMap((map: ReadonlyMap<string, ApiObject>) =>
+			[...map.values()].map((object): [string, ObjectPlace] => {
+				const ref = refOf(object);
+				const place = placeOf(ref);
+				return [
+					printRef(ref),
+					{ ref, ...(place && { file: place.file, line: place.line }) },
+				];
+			}),
+		),
+	);
 }
 
 function countObjects(objects: Objects): number {

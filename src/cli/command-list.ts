@@ -29,6 +29,11 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./render-command.ts")).renderCommand,
 		},
 		{
+			name: "explain",
+			summary: "Walk one request through the configuration of its proxy",
+			load: async () => (await import("./explain-command.ts")).explainCommand,
+		},
+		{
 			name: "get",
 			summary: "Show objects: are they live, and if not, why",
 			load: async () => (await import("./get-command.ts")).getCommand,

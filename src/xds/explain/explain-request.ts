@@ -75,14 +75,14 @@ export function explainRequest(config: ProxyConfig, asked: Asked): Explanation {
 			listener: step,
 			tried: triedChains(chains, chosen),
 			outcome,
-			answered: isAnswered(outcome),
+			answered: isAnswered(outcome, []),
 		};
 	}
 	const http = explainHttp(config, filter.manager, request);
 	return {
 		...http,
 		listener: step,
-		answered: isAnswered(http.outcome),
+		answered: isAnswered(http.outcome, http.tried),
 		notes,
 	};
 }
@@ -184,15 +184,20 @@ function triedChains(
 	}));
 }
 
-function isAnswered(outcome: Outcome): boolean {
+function isAnswered(outcome: Outcome, tried: Explanation["tried"]): boolean {
 	switch (outcome.kind) {
 		case "forward":
-			return outcome.targets.some(
-				(target) => target.percent > 0 && canAnswer(target),
+			return (
+				outcome.fault?.abort?.percent === 100 ||
+				outcome.targets.some(
+					(target) => target.percent > 0 && canAnswer(target),
+				)
 			);
 		case "redirect":
-		case "respond":
 			return true;
+		case "respond":
+			// What no rule says is said to requests that nobody wants.
+			return tried.at(-1)?.origin !== undefined;
 		case "refused":
 			return false;
 	}
