@@ -27,8 +27,9 @@ export interface ManifestProblem {
 
 /** Files as the server would take them. */
 export interface CheckedManifests {
-	/** Good objects. */
+	/** Number of good objects. */
 	readonly objects: number;
+	readonly good: Objects;
 	readonly build: MeshBuild;
 	/** Where each good object begins. */
 	readonly places: ObjectPlaces;
@@ -71,6 +72,7 @@ export async function checkManifests(
 	];
 	return {
 		objects: countObjects(read.objects),
+		good: read.objects,
 		build,
 		places: placesOf(read),
 		problems: [...problems].sort(compareProblems),

@@ -24,6 +24,11 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./validate-command.ts")).validateCommand,
 		},
 		{
+			name: "analyze",
+			summary: "Say what the objects of a folder mean together",
+			load: async () => (await import("./analyze-command.ts")).analyzeCommand,
+		},
+		{
 			name: "render",
 			summary: "Show the Envoy configuration that files would become",
 			load: async () => (await import("./render-command.ts")).renderCommand,
