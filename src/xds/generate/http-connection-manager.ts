@@ -67,8 +67,8 @@ function manager(
 		streamIdleTimeout: duration(defaults.streamIdleTimeoutMs),
 		upgradeConfigs: [
 			{ upgradeType: "websocket" },
-			// Routes say which CONNECT they take; without this Envoy would not even look.
-			{ upgradeType: "CONNECT", enabled: false },
+			// Only routes that ask for CONNECT match it; the others leave it unanswered with 404.
+			{ upgradeType: "CONNECT" },
 		],
 		http2ProtocolOptions: {
 			allowConnect: true,
