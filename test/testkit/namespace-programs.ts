@@ -16,6 +16,8 @@ import {
 	type Server,
 	type Socket,
 } from "node:net";
+import { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import {
 	credentials,
 	type Client as GrpcClient,
@@ -250,12 +252,25 @@ export type Talk =
 	/** The connection was refused, reset or ended before anything was said. */
 	| { readonly kind: "closed"; readonly why: string };
 
-/** Connects, says a line unless it is only to listen, and waits for the first bytes. */
+/**
+ * Connects, says a line unless it is only to listen, and waits for the first
+ * bytes. With a server name it says what TLS begins with instead.
+ */
 async function talk({
 	address,
 	port,
 	say,
-}: Place & { readonly say?: string }): Promise<Talk> {
+	serverName,
+}: Place & {
+	readonly say?: string;
+	readonly serverName?: string;
+}): Promise<Talk> {
+	const first =
+		serverName === undefined
+			? say === undefined
+				? undefined
+				: `${say}\n`
+			: await clientHello(serverName);
 	const startMs = performance.now();
 	const socket = connect(port, address);
 	try {
@@ -273,11 +288,27 @@ async function talk({
 					afterMs: performance.now() - startMs,
 				}),
 			);
-			if (say !== undefined) socket.write(`${say}\n`);
+			if (first !== undefined) socket.write(first);
 		});
 	} finally {
 		socket.destroy();
 	}
+}
+
+/** The first message of a TLS client. */
+async function clientHello(servername: string): Promise<Buffer> {
+	return await new Promise((resolve) => {
+		const recorder = new Duplex({
+			read() {},
+			write(message: Buffer, _encoding, done) {
+				resolve(message);
+				done();
+			},
+		});
+		connectTls({ socket: recorder, servername }).on("error", () => {
+			// Nobody answers it: only what it says is wanted.
+		});
+	});
 }
 
 /** Upgrades an HTTP connection and says something on it. */

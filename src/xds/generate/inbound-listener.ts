@@ -165,7 +165,7 @@ type Sniffing = Pick<
  * Looks at the first bytes of a connection, and goes on without when none come.
  *
  * To learn what is spoken it waits for a whole line of text; for the TLS server
- * name one byte tells that there is none.
+ * name the first few bytes tell that there is none.
  */
 export function sniffing(
 	what: "nothing" | "serverName" | "protocol",

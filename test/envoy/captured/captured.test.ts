@@ -151,6 +151,15 @@ spec:
   addresses: [${elsewhere}]
   resolution: None
   ports: [{number: 9443, name: tcp, protocol: TCP}]
+---
+apiVersion: lateen.dev/v1alpha1
+kind: ExternalService
+metadata: {name: vault, namespace: default}
+spec:
+  hosts: [vault.example.com]
+  resolution: Static
+  ports: [{number: 443, name: tls, protocol: TLS}]
+  endpoints: [{address: ${elsewhere}, ports: {tls: 8443}}]
 `;
 
 describe("captured sidecars", function () {
@@ -196,6 +205,18 @@ describe("captured sidecars", function () {
 				address: elsewhere,
 				port: 9999,
 				speaksFirst: true,
+			}),
+			outside.call("serveTcp", {
+				name: "vault",
+				address: elsewhere,
+				port: 8443,
+				speaksFirst: false,
+			}),
+			outside.call("serveTcp", {
+				name: "elsewhere",
+				address: elsewhere,
+				port: 443,
+				speaksFirst: false,
 			}),
 			outside.call("serveTcp", {
 				name: "ledger",
@@ -488,21 +509,85 @@ kind: RouteRule
 metadata: {name: db, namespace: default}
 spec:
   destination: {name: db}
-  route: [{labels: {version: v1}, weight: 70}, {labels: {version: v2}, weight: 30}]
+  route: [{labels: {version: v1}, weight: 80}, {labels: {version: v2}, weight: 20}]
 `,
 			);
 			await eventually(async () => {
 				const all = await Promise.all(
-					Array.from({ length: 200 }, () =>
+					Array.from({ length: 300 }, () =>
 						said({ address: vip.db, port: 3306 }, "x"),
 					),
 				);
-				// Six standard deviations of 200 draws with probability 0.3 are 39.
+				// Six standard deviations of 300 draws with probability 0.2 are 42.
 				expect(
 					all.filter((text) => text.startsWith("reviews-v2")).length,
-				).to.be.within(21, 99);
+				).to.be.within(18, 102);
 			});
 			mesh.remove("rule.yaml");
+		});
+
+		it("follows the server name of TLS and the source, rule by rule", async () => {
+			mesh.write(
+				"rule.yaml",
+				`apiVersion: lateen.dev/v1alpha1
+kind: RouteRule
+metadata: {name: by-source, namespace: default}
+spec:
+  destination: {name: db}
+  precedence: 10
+  match: [{tcp: {sourceSubnets: [${v1}/32]}}]
+  route: [{labels: {version: v1}}]
+---
+apiVersion: lateen.dev/v1alpha1
+kind: RouteRule
+metadata: {name: by-name, namespace: default}
+spec:
+  destination: {name: db}
+  match: [{tcp: {sni: ["*.two.example"], sourceSubnets: [10.1.0.0/24]}}]
+  route: [{labels: {version: v2}}]
+---
+apiVersion: lateen.dev/v1alpha1
+kind: RouteRule
+metadata: {name: rest, namespace: default}
+spec:
+  destination: {name: db}
+  precedence: -10
+  route: [{labels: {version: v1}}]
+`,
+			);
+			const answerer = async (from: NetworkNamespace, serverName?: string) => {
+				const talk = await from.call("talk", {
+					...{ address: vip.db, port: 3306 },
+					...(serverName === undefined ? { say: "select" } : { serverName }),
+				});
+				return talk.kind === "said" ? talk.text.split(" ")[0] : talk.kind;
+			};
+			await settles(async () => {
+				for (const [from, serverName, want] of [
+					[client.namespace, "db.two.example", "reviews-v2"],
+					[client.namespace, "db.example", "reviews-v1"],
+					[client.namespace, undefined, "reviews-v1"],
+					[reviews1.namespace, "db.two.example", "reviews-v1"],
+				] as const) {
+					expect(await answerer(from, serverName)).to.equal(want);
+				}
+			});
+			mesh.remove("rule.yaml");
+		});
+
+		it("finds an ExternalService without address by the server name of TLS", async () => {
+			const place = { address: elsewhere, port: 443 };
+			for (const [serverName, answerer] of [
+				["vault.example.com", "vault"],
+				["other.example.com", "elsewhere"],
+			] as const) {
+				const talk = await client.namespace.call("talk", {
+					...place,
+					serverName,
+				});
+				if (talk.kind === "closed") throw new Error(talk.why);
+				expect(talk.text.split(" ")[0]).to.equal(answerer);
+			}
 		});
 
 		it("does not wait where the server speaks first and the port says TCP", async () => {
@@ -522,6 +607,39 @@ spec:
 			expect(await said({ address: vip.sniffedMail, port: 7000 })).to.match(
 				/^reviews-v[12] 127\.0\.0\.6 welcome$/,
 			);
+		});
+
+		it("follows a rule for connections on such a port, and HTTP goes its own way there", async () => {
+			mesh.write(
+				"rule.yaml",
+				["sniffed-echo", "sniffed-http"]
+					.map(
+						(name) => `apiVersion: lateen.dev/v1alpha1
+kind: RouteRule
+metadata: {name: ${name}, namespace: default}
+spec:
+  destination: {name: ${name}}
+  match: [{tcp: {destinationSubnets: [10.96.0.0/16]}}]
+  route: [{labels: {version: v2}}]
+`,
+					)
+					.join("---\n"),
+			);
+			await settles(async () => {
+				const place = { address: vip.sniffedEcho, port: 7000 };
+				expect(await said(place, "hello there")).to.equal(
+					`reviews-v2 ${byProxy} hello there`,
+				);
+			});
+			const counts = await answerers(50, {
+				...{ address: vip.sniffedHttp, port: 7000 },
+				headers: { host: "sniffed-http:7000" },
+			});
+			expect([...counts.keys()].sort()).to.deep.equal([
+				"reviews-v1",
+				"reviews-v2",
+			]);
+			mesh.remove("rule.yaml");
 		});
 
 		it("reaches the Pod of a headless Service that the client chose", async () => {
@@ -712,6 +830,15 @@ spec: {outboundTraffic: RegistryOnly}
 		});
 	});
 });
+
+/** Waits until the check passes ten times in a row; then it must pass twenty times more, so that it did not by luck. */
+async function settles(check: () => Promise<void>): Promise<void> {
+	const times = async (count: number): Promise<void> => {
+		for (let n = 0; n < count; n++) await check();
+	};
+	await eventually(() => times(10));
+	await times(20);
+}
 
 /** Connections so far to the outbound and the inbound port of the capture themselves. */
 async function loopConnections(pod: CapturedPod): Promise<number[]> {
