@@ -375,6 +375,7 @@ describe("DeltaStream", () => {
 			expect(outcome.op === "taken" && outcome.rejected).to.deep.equal({
 				type: "listener",
 				resources: [resource("l", "2")],
+				condemned: [resource("l", "2")],
 				removed: [],
 				message: "bad port",
 			});
@@ -407,14 +408,73 @@ describe("DeltaStream", () => {
 			expect(talk.settle()).to.deep.equal(["endpoint: a@1"]);
 		});
 
-		it("tries what was rejected together again as soon as one of it has changed", () => {
+		it("sends what was rejected together again in halves, with other changes in between and removals as soon as nothing else goes with them", () => {
 			const talk = settled({ listener: ["l", "m", "n"] });
 			talk.change("listener", "l@2", "bad", "-n");
 			talk.ask("listener", { nonce: only(talk.sent()).nonce, error: "no" });
+			const first = only(talk.sent());
+			expect(first.body).to.deep.equal(["l@2"]);
 			talk.change("listener", "m@2");
-			expect(talk.settle()).to.deep.equal(["listener: m@2"]);
+			talk.ask("listener", { nonce: first.nonce });
+			const second = only(talk.sent());
+			expect(second.body).to.deep.equal(["m@2", "-n"]);
+			talk.ask("listener", { nonce: second.nonce });
+			const third = only(talk.sent());
+			expect(third.body).to.deep.equal(["bad@1"]);
+			talk.ask("listener", { nonce: third.nonce, error: "no" });
+			expect(talk.said()).to.deep.equal([]);
 			talk.change("listener", "bad@2");
-			expect(talk.settle()).to.deep.equal(["listener: bad@2 l@2 -n"]);
+			expect(talk.settle()).to.deep.equal(["listener: bad@2"]);
+		});
+
+		it("sends what Envoy's words name one by one after everything else", () => {
+			const talk = settled({ cluster: ["x"] });
+			talk.change("cluster", "a", "k3", "b", "k6", "c");
+			const error =
+				"Error adding/updating cluster(s) k3: DNS is odd, k6: no b: here";
+			talk.ask("cluster", { nonce: only(talk.sent()).nonce, error });
+			expect(talk.settle()).to.deep.equal([
+				"cluster: a@1 c@1",
+				"cluster: k3@1",
+				"cluster: b@1",
+				"cluster: k6@1",
+			]);
+		});
+
+		it("tries the others that were rejected again when one of them has changed, for they may have been in each other's way", () => {
+			const talk = settled({ route: ["r"], virtualHost: ["r/a", "r/b"] });
+			talk.change("virtualHost", "r/a@2", "r/b@2");
+			for (let round = 0; round < 3; round += 1) {
+				talk.ask("virtualHost", {
+					nonce: only(talk.sent()).nonce,
+					error: "the domain is taken",
+				});
+			}
+			expect(talk.settle()).to.deep.equal([]);
+			talk.nowMs += 1000;
+			talk.change("virtualHost", "r/b@3");
+			expect(talk.settle()).to.deep.equal([
+				"virtualHost: r/b@3",
+				"virtualHost: r/a@2",
+			]);
+		});
+
+		it("does not let a route point at a new cluster that is still to be sent again", () => {
+			const talk = settled({
+				cluster: ["x"],
+				route: ["r"],
+				virtualHost: ["r/a"],
+			});
+			talk.changeAll({ cluster: ["bad", "good"] });
+			talk.ask("cluster", { nonce: only(talk.sent()).nonce, error: "no" });
+			talk.change("virtualHost", "r/a@2");
+			const first = only(talk.sent());
+			expect(first.body).to.deep.equal(["bad@1"]);
+			talk.ask("cluster", { nonce: first.nonce, error: "no" });
+			expect(talk.said()).to.deep.equal([
+				"cluster: good@1",
+				"virtualHost: r/a@2",
+			]);
 		});
 
 		it("removes what was rejected and is gone", () => {

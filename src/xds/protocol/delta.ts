@@ -1,6 +1,7 @@
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { deltaResponse } from "./frames.ts";
+import { provenFirst, type Wanted } from "./proven-first.ts";
 import {
 	type Content,
 	type Delivery,
@@ -8,7 +9,7 @@ import {
 	StreamState,
 } from "./stream-state.ts";
 import type { Subscription } from "./subscription.ts";
-import type { TypeState } from "./type-state.ts";
+import type { LookReason, TypeState } from "./type-state.ts";
 
 /** A `DeltaDiscoveryRequest` of a type that is served, as far as it is used. */
 export interface DeltaRequest {
@@ -28,6 +29,8 @@ export interface DeltaRequest {
  * so a removal waits until it is known to be current.
  */
 const beforeAnyChange = 0;
+
+const none: ReadonlySet<string> = new Set();
 
 /** Types that Envoy asks for without naming anything. */
 function mayBeLegacyWildcard(type: ResourceType): boolean {
@@ -111,15 +114,18 @@ export class DeltaStream extends StreamState {
 	protected override collect(
 		type: ResourceType,
 		state: TypeState,
+		names: ReadonlyMap<string, LookReason>,
 		nowMs: number,
 	): Content | undefined {
 		const sent = new Map<string, Resource | undefined>();
-		const fresh: Resource[] = [];
-		for (const [name, reason] of state.pending) {
+		const wanted: Wanted[] = [];
+		const removals: string[] = [];
+		for (const [name, reason] of names) {
+			state.pending.delete(name);
 			const forced = reason === "forced";
 			const resource = this.resources.get(type, name);
 			if (resource === undefined) {
-				if (forced) sent.set(name, undefined);
+				if (forced) removals.push(name);
 				else if (
 					state.hasSent(name) &&
 					(reason === "retry" || !state.rejectedRemoval(name))
@@ -131,30 +137,43 @@ export class DeltaStream extends StreamState {
 			state.removals.delete(name);
 			const isWanted =
 				this.mayHave(type, name) ||
-				(forced && type === "endpoint" && this.types.cluster.hasSent(name));
+				(reason !== "changed" &&
+					type === "endpoint" &&
+					this.types.cluster.hasSent(name));
 			if (!isWanted || (reason === "changed" && !state.lacks(resource))) {
 				continue;
 			}
+			wanted.push({ resource, reason });
+		}
+		const { now, later } = provenFirst(wanted, this.isProven);
+		state.apart.last(later);
+		const fresh: Resource[] = [];
+		for (const { resource, reason } of now) {
+			const { name } = resource;
 			sent.set(name, resource);
 			fresh.push(resource);
 			if (type === "route") {
 				const held = state.held.get(name);
 				// What Envoy was sent for a route configuration that it did not accept, it did not keep.
-				const isNew = forced || held === undefined;
+				const isNew = reason === "forced" || held === undefined;
 				if (isNew || typeof held === "string") this.#lookAtTable(name, isNew);
 			}
 		}
-		state.pending.clear();
-		for (const [name, change] of state.removals) {
-			if (!this.mayBeRemoved(type, name, change, nowMs)) continue;
-			state.removals.delete(name);
-			sent.set(name, undefined);
+		for (const name of removals) sent.set(name, undefined);
+		// What takes the place of what goes may be among what comes later; but a new listener may need the address of an old one.
+		if (later.length === 0 || type === "listener") {
+			for (const [name, change] of state.removals) {
+				if (!this.mayBeRemoved(type, name, change, nowMs)) continue;
+				state.removals.delete(name);
+				sent.set(name, undefined);
+			}
 		}
 		if (type === "virtualHost") this.#closeEmptyTables(sent);
 		if (sent.size === 0 && !state.mustAnswer) return undefined;
 		return {
 			sent,
 			fresh,
+			withheld: none,
 			encode: (nonce) => deltaResponse(type, fresh, removedIn(sent), nonce),
 		};
 	}

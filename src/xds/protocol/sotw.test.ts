@@ -128,6 +128,7 @@ describe("SotwStream", () => {
 		expect(outcome.op === "taken" && outcome.rejected).to.deep.equal({
 			type: "endpoint",
 			resources: [resource("a", "2")],
+			condemned: [resource("a", "2")],
 			removed: [],
 			message: "no such thing",
 		});

@@ -1,12 +1,13 @@
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { sotwResponse } from "./frames.ts";
+import { provenFirst, type Wanted } from "./proven-first.ts";
 import {
 	type Content,
 	type RequestOutcome,
 	StreamState,
 } from "./stream-state.ts";
-import type { TypeState } from "./type-state.ts";
+import type { LookReason, TypeState } from "./type-state.ts";
 
 /** A `DiscoveryRequest` of a type that is served, as far as it is used. */
 export interface SotwRequest {
@@ -98,21 +99,28 @@ export class SotwStream extends StreamState {
 	protected override collect(
 		type: ResourceType,
 		state: TypeState,
+		names: ReadonlyMap<string, LookReason>,
 		nowMs: number,
 	): Content | undefined {
 		return isFullState(type)
-			? this.#collectState(type, state, nowMs)
-			: this.#collectChanges(type, state);
+			? this.#collectState(type, state, names, nowMs)
+			: this.#collectChanges(type, state, names);
+	}
+
+	protected override isFullState(type: ResourceType): boolean {
+		return isFullState(type);
 	}
 
 	/** Everything, as soon as anything of it is new to the client. */
 	#collectState(
 		type: ResourceType,
 		state: TypeState,
+		names: ReadonlyMap<string, LookReason>,
 		nowMs: number,
 	): Content | undefined {
-		const fresh: Resource[] = [];
-		for (const [name, reason] of state.pending) {
+		const wanted: Wanted[] = [];
+		for (const [name, reason] of names) {
+			state.pending.delete(name);
 			const resource = this.resources.get(type, name);
 			if (resource === undefined) {
 				if (state.hasSent(name) && !state.rejectedRemoval(name)) {
@@ -122,9 +130,13 @@ export class SotwStream extends StreamState {
 			}
 			state.removals.delete(name);
 			if (!this.mayHave(type, name)) continue;
-			if (reason !== "changed" || state.lacks(resource)) fresh.push(resource);
+			if (reason !== "changed" || state.lacks(resource)) {
+				wanted.push({ resource, reason });
+			}
 		}
-		state.pending.clear();
+		const { now, later } = provenFirst(wanted, this.isProven);
+		state.apart.last(later);
+		const fresh = now.map(({ resource }) => resource);
 		const sent = new Map<string, Resource | undefined>();
 		const kept: Resource[] = [];
 		for (const [name, change] of state.removals) {
@@ -143,21 +155,31 @@ export class SotwStream extends StreamState {
 		for (const [name, rejected] of state.rejected) {
 			if (rejected === undefined) sent.set(name, undefined);
 		}
-		const list = [...this.#wanted(type, state), ...kept];
+		const { list, withheld } = this.#list(type, state, fresh);
+		list.push(...kept);
 		for (const resource of list) sent.set(resource.name, resource);
 		return {
 			sent,
 			fresh,
+			withheld,
 			encode: (nonce) => sotwResponse(type, list, versionOf(list), nonce),
 		};
 	}
 
 	/** What is new to the client; what is gone cannot be said. */
-	#collectChanges(type: ResourceType, state: TypeState): Content | undefined {
-		const sent = new Map<string, Resource>();
+	#collectChanges(
+		type: ResourceType,
+		state: TypeState,
+		names: ReadonlyMap<string, LookReason>,
+	): Content | undefined {
+		const wanted: Wanted[] = [];
 		let bytes = 0;
-		for (const [name, reason] of state.pending) {
-			if (bytes >= fullResponseBytes) break;
+		for (const [name, reason] of names) {
+			if (bytes >= fullResponseBytes) {
+				if (reason !== "retry") break;
+				state.apart.last([name]);
+				continue;
+			}
 			state.pending.delete(name);
 			const resource = this.resources.get(type, name);
 			if (resource === undefined) {
@@ -167,16 +189,43 @@ export class SotwStream extends StreamState {
 			}
 			if (!this.mayHave(type, name)) continue;
 			if (reason === "changed" && !state.lacks(resource)) continue;
-			sent.set(name, resource);
+			wanted.push({ resource, reason });
 			bytes += resource.bytes.length;
 		}
-		if (sent.size === 0) return undefined;
-		const fresh = [...sent.values()];
+		const { now, later } = provenFirst(wanted, this.isProven);
+		state.apart.last(later);
+		if (now.length === 0) return undefined;
+		const fresh = now.map(({ resource }) => resource);
+		const sent = new Map(fresh.map((one) => [one.name, one] as const));
 		return {
 			sent,
 			fresh,
+			withheld: new Set(),
 			encode: (nonce) => sotwResponse(type, fresh, versionOf(fresh), nonce),
 		};
+	}
+
+	/** What is wanted, in the newest form that is in this response or was acknowledged; and names of which there is a newer one. */
+	#list(
+		type: ResourceType,
+		state: TypeState,
+		fresh: readonly Resource[],
+	): { readonly list: Resource[]; readonly withheld: ReadonlySet<string> } {
+		const isFresh = new Set(fresh.map(({ name }) => name));
+		const list: Resource[] = [];
+		const withheld = new Set<string>();
+		for (const resource of this.#wanted(type, state)) {
+			const { name } = resource;
+			if (isFresh.has(name) || !state.isWithheld(name)) {
+				list.push(resource);
+				continue;
+			}
+			const held = state.held.get(name);
+			if (typeof held !== "object") continue;
+			withheld.add(name);
+			list.push(held);
+		}
+		return { list, withheld };
 	}
 
 	*#wanted(type: ResourceType, state: TypeState): Iterable<Resource> {

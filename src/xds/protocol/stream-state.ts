@@ -14,7 +14,14 @@ import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import { NonceSequence } from "./nonce.ts";
 import type { Subscription } from "./subscription.ts";
-import { HeldChanges, heldVersion, TypeState } from "./type-state.ts";
+import { suspectGroups } from "./suspects.ts";
+import {
+	HeldChanges,
+	heldVersion,
+	type InFlight,
+	type LookReason,
+	TypeState,
+} from "./type-state.ts";
 
 /**
  * A proxy that reconnects asks for its clusters first and says only in the next
@@ -36,6 +43,8 @@ export interface Delivery {
 /** A response that the proxy refused, and why in its own words. */
 export interface Rejection extends Delivery {
 	readonly message: string;
+	/** What is at fault for certain, because it was refused alone; the others of `resources` are sent again apart from each other. */
+	readonly condemned: readonly Resource[];
 }
 
 /** What became of a request. */
@@ -76,6 +85,8 @@ export interface Content {
 	readonly sent: ReadonlyMap<string, Resource | undefined>;
 	/** Those of its resources that the proxy does not have in this form, or asked for again. */
 	readonly fresh: readonly Resource[];
+	/** Names for which `sent` has what the proxy acknowledged, because it refused what is newer. */
+	readonly withheld: ReadonlySet<string>;
 	encode(nonce: string): readonly Uint8Array[];
 }
 
@@ -93,7 +104,10 @@ export interface StreamLimits {
  *
  * Guarantees: at most one response per type is unanswered; clusters and their
  *   endpoints are sent before what may point at them; a cluster is removed only
- *   after the proxy acknowledged that nothing points there.
+ *   after the proxy acknowledged that nothing points there. What is refused
+ *   together is sent again in ever smaller groups until the one at fault is
+ *   refused alone and all others are acknowledged; other changes go out in
+ *   between. What is not proven goes apart from what is.
  * Expects: calls are made one at a time, with time that does not run backwards.
  */
 export abstract class StreamState {
@@ -110,16 +124,21 @@ export abstract class StreamState {
 	protected change = 1;
 	protected readonly limits: StreamLimits;
 	readonly #nonces = new NonceSequence();
+	/** Whether a proxy like this one has accepted the resource before. */
+	protected readonly isProven: (resource: Resource) => boolean;
 	readonly #startedMs: number;
 	/** New clusters that were sent and whose endpoints were not; nothing may point at them yet. */
 	readonly #awaitingEndpoints = new Set<string>();
 	#wakeAtMs: number | undefined;
 
+	/** @param isProven whether a proxy like this one has accepted the resource before */
 	constructor(
 		resources: ProxyResources,
 		limits: StreamLimits,
 		startedMs: number,
+		isProven: (resource: Resource) => boolean = () => true,
 	) {
+		this.isProven = isProven;
 		this.resources = resources;
 		this.limits = limits;
 		this.#startedMs = startedMs;
@@ -159,23 +178,69 @@ export abstract class StreamState {
 			if (state.subscription === undefined || state.inFlight !== undefined) {
 				continue;
 			}
-			if (!this.#hasWork(type, state, nowMs)) continue;
+			const hasWork = this.#hasWork(type, state, nowMs);
+			if (!hasWork && state.apart.isEmpty) continue;
 			if (this.#mustWaitForClusters(type)) continue;
-			if (!state.urgent && rebuildsTables(type)) {
-				const notBeforeMs = state.pacer.notBeforeMs;
-				if (notBeforeMs > nowMs) {
-					this.#wakeBy(notBeforeMs);
-					continue;
-				}
-			}
 			const since = state.pending.size === 0 ? this.change : state.pendingSince;
+			const content =
+				(hasWork && (state.apart.isEmpty || state.sentApart)
+					? this.#collectChanges(type, state, nowMs)
+					: undefined) ?? this.#collectApart(type, state, nowMs);
+			if (content === undefined) continue;
+			return this.#send(type, state, content, since, nowMs);
+		}
+		return undefined;
+	}
+
+	/** What is pending, but for what goes apart. */
+	#collectChanges(
+		type: ResourceType,
+		state: TypeState,
+		nowMs: number,
+	): Content | undefined {
+		if (!state.urgent && rebuildsTables(type)) {
+			const notBeforeMs = state.pacer.notBeforeMs;
+			if (notBeforeMs > nowMs) {
+				this.#wakeBy(notBeforeMs);
+				return undefined;
+			}
+		}
+		if (state.rejected.size > 0) {
 			state.retryRejected(this.change, (name) =>
 				this.resources.get(type, name),
 			);
-			const content = this.collect(type, state, nowMs);
-			state.urgent = false;
+		}
+		for (const name of state.apart.names) {
+			if (!state.pending.has(name)) continue;
+			// What is gone is removed now; anything else is looked up when the turn of its group comes.
+			if (this.resources.get(type, name) === undefined) {
+				state.apart.delete(name);
+			} else state.pending.delete(name);
+		}
+		const content = this.collect(type, state, state.pending, nowMs);
+		state.urgent = false;
+		if (content !== undefined) state.sentApart = false;
+		return content;
+	}
+
+	/** The next group of those that go apart, if something of it is still to be sent. */
+	#collectApart(
+		type: ResourceType,
+		state: TypeState,
+		nowMs: number,
+	): Content | undefined {
+		while (!state.apart.isEmpty) {
+			const names = new Map<string, LookReason>();
+			for (const name of state.apart.take()) {
+				const isThere = this.resources.get(type, name) !== undefined;
+				if (isThere) names.set(name, "retry");
+				else state.look(name, this.change, "retry");
+			}
+			if (names.size === 0) continue;
+			const content = this.collect(type, state, names, nowMs);
 			if (content === undefined) continue;
-			return this.#send(type, state, content, since, nowMs);
+			state.sentApart = true;
+			return content;
 		}
 		return undefined;
 	}
@@ -206,7 +271,8 @@ export abstract class StreamState {
 				: rejected.has(name)
 					? rejected.get(name)?.version
 					: acknowledged;
-			yield { name, sent, acknowledged, rejected: rejected.has(name) };
+			const isCondemned = this.types[type].isCondemned(name);
+			yield { name, sent, acknowledged, rejected: isCondemned };
 		}
 	}
 
@@ -233,9 +299,12 @@ export abstract class StreamState {
 		}
 	}
 
-	/** The version of this name that the proxy rejected and that was not replaced since. */
+	/** The version of this name that the proxy rejected alone and that was not replaced since. */
 	rejectedVersion(type: ResourceType, name: string): string | undefined {
-		return this.types[type].rejected.get(name)?.version;
+		const state = this.types[type];
+		return state.isCondemned(name)
+			? state.rejected.get(name)?.version
+			: undefined;
 	}
 
 	/** Whether the proxy has asked for every type of which there is something, and has answered for all of it. */
@@ -250,6 +319,7 @@ export abstract class StreamState {
 				? isEmpty(this.resources.names(type))
 				: state.inFlight === undefined &&
 						state.pending.size === 0 &&
+						state.apart.isEmpty &&
 						!state.mustAnswer;
 		});
 	}
@@ -273,12 +343,23 @@ export abstract class StreamState {
 		return this.types[type].subscription?.covers(name) === true;
 	}
 
-	/** What the next response of this type holds, or undefined when nothing is to be sent. What it has looked at is no longer pending. */
+	/**
+	 * What the next response of this type holds, of these names; undefined when
+	 * nothing is to be sent. What it has looked at is no longer pending; what is not
+	 * proven is set apart if the response has something else, but for names that
+	 * are to be tried again.
+	 */
 	protected abstract collect(
 		type: ResourceType,
 		state: TypeState,
+		names: ReadonlyMap<string, LookReason>,
 		nowMs: number,
 	): Content | undefined;
+
+	/** Whether each response of this type is the whole state: what it does not hold is gone. */
+	protected isFullState(_type: ResourceType): boolean {
+		return false;
+	}
 
 	/** Types with resources that may point at a cluster. */
 	protected abstract readonly pointingAtClusters: readonly ResourceType[];
@@ -338,14 +419,47 @@ export abstract class StreamState {
 		state.pacer.answered(nowMs);
 		if (type === "cluster") this.#stopAwaiting();
 		if (error === undefined) {
-			const acknowledged = this.#acknowledge(type, state, inFlight.sent);
+			const acknowledged = this.#acknowledge(type, state, inFlight);
 			return { acknowledged, rejected: undefined };
 		}
-		const rejected = {
-			...reject(type, state, inFlight.sent),
-			message: error.slice(0, maxMessageLength),
+		const refused = reject(type, state, inFlight.sent);
+		const condemned = this.#isolate(type, state, inFlight, refused, error);
+		const message = error.slice(0, maxMessageLength);
+		return {
+			acknowledged: undefined,
+			rejected: { ...refused, condemned, message },
 		};
-		return { acknowledged: undefined, rejected };
+	}
+
+	/** Has what was refused together sent again apart; answers what was refused alone. */
+	#isolate(
+		type: ResourceType,
+		state: TypeState,
+		{ sent }: InFlight,
+		{ resources, removed }: Delivery,
+		error: string,
+	): readonly Resource[] {
+		if (resources.length === 0) return [];
+		for (const name of removed) {
+			// No proxy has a reason to refuse a removal; it came with what was refused.
+			state.rejected.delete(name);
+			state.look(name, this.change, "retry");
+		}
+		const names = resources.map(({ name }) => name);
+		const isRefused = new Set(names);
+		// A list that is the whole state has these every time.
+		const others = this.isFullState(type)
+			? []
+			: [...sent.keys()].filter(
+					(name) => !isRefused.has(name) && sent.get(name) !== undefined,
+				);
+		if (names.length === 1) {
+			state.apart.first([others]);
+			return resources;
+		}
+		const [first = [], ...rest] = suspectGroups(names, error);
+		state.apart.first([[...others, ...first], ...rest]);
+		return [];
 	}
 
 	/** A cluster that is answered for is warm, rejected, or has no use for endpoints; only what is about to be sent still counts. */
@@ -353,7 +467,8 @@ export abstract class StreamState {
 		const endpoints = this.types.endpoint;
 		for (const name of this.#awaitingEndpoints) {
 			const isNext =
-				endpoints.pending.has(name) && this.mayHave("endpoint", name);
+				(endpoints.pending.has(name) || endpoints.apart.names.has(name)) &&
+				this.mayHave("endpoint", name);
 			if (!isNext) this.#awaitingEndpoints.delete(name);
 		}
 	}
@@ -361,11 +476,12 @@ export abstract class StreamState {
 	#acknowledge(
 		type: ResourceType,
 		state: TypeState,
-		sent: ReadonlyMap<string, Resource | undefined>,
+		{ sent, withheld }: InFlight,
 	): Delivery {
 		const resources: Resource[] = [];
 		const removed: string[] = [];
 		for (const [name, resource] of sent) {
+			if (withheld.has(name)) continue;
 			state.rejected.delete(name);
 			if (resource === undefined) {
 				state.lose(name);
@@ -399,7 +515,8 @@ export abstract class StreamState {
 			}
 		}
 		const nonce = this.#nonces.next();
-		state.inFlight = { nonce, sent: content.sent, since };
+		const { sent, withheld } = content;
+		state.inFlight = { nonce, sent, withheld, since };
 		state.lastNonce = nonce;
 		state.mustAnswer = false;
 		state.pacer.sent(nowMs);
@@ -414,6 +531,8 @@ export abstract class StreamState {
 	#hasWork(type: ResourceType, state: TypeState, nowMs: number): boolean {
 		if (state.pending.size > 0 || state.mustAnswer) return true;
 		if (this.hasOtherWork(type)) return true;
+		// Asked of every type of every stream for each change: nothing is made where there is nothing.
+		if (state.removals.size === 0) return false;
 		for (const [name, change] of state.removals) {
 			if (this.mayBeRemoved(type, name, change, nowMs)) return true;
 		}
@@ -423,8 +542,10 @@ export abstract class StreamState {
 	/** A route to a cluster that the proxy does not have, or that has no endpoints yet, answers 503. */
 	#mustWaitForClusters(type: ResourceType): boolean {
 		if (type === "cluster" || type === "endpoint") return false;
-		for (const name of this.#awaitingEndpoints) {
-			if (this.resources.get("endpoint", name) !== undefined) return true;
+		if (this.#awaitingEndpoints.size > 0) {
+			for (const name of this.#awaitingEndpoints) {
+				if (this.resources.get("endpoint", name) !== undefined) return true;
+			}
 		}
 		return this.#hasUnsentNames("cluster") || this.#hasUnsentNames("endpoint");
 	}
@@ -433,8 +554,18 @@ export abstract class StreamState {
 	#hasUnsentNames(type: ResourceType): boolean {
 		const state = this.types[type];
 		if (state.subscription === undefined) return false;
+		if (!state.apart.isEmpty && this.#hasUnheldApart(type, state)) return true;
+		if (state.pending.size === 0) return false;
 		for (const name of state.pending.keys()) {
 			if (state.hasSent(name) || !this.mayHave(type, name)) continue;
+			if (this.resources.get(type, name) !== undefined) return true;
+		}
+		return false;
+	}
+
+	#hasUnheldApart(type: ResourceType, state: TypeState): boolean {
+		for (const name of state.apart.names) {
+			if (state.held.has(name) || !this.mayHave(type, name)) continue;
 			if (this.resources.get(type, name) !== undefined) return true;
 		}
 		return false;
@@ -450,6 +581,7 @@ export abstract class StreamState {
 			return false;
 		}
 		if (state.pending.size > 0 && state.pendingSince <= change) return false;
+		if (!state.apart.isEmpty) return false;
 		if (state.inFlight !== undefined && state.inFlight.since <= change) {
 			return false;
 		}

@@ -1,4 +1,5 @@
 import type { Resource } from "../resource.ts";
+import { Apart } from "./apart.ts";
 import { Pacer } from "./pacer.ts";
 import { Subscription } from "./subscription.ts";
 
@@ -15,6 +16,8 @@ export interface InFlight {
 	readonly nonce: string;
 	/** What was in it, by name; undefined stands for a removal. */
 	readonly sent: ReadonlyMap<string, Resource | undefined>;
+	/** Names for which `sent` has what the proxy acknowledged, because it refused what is newer. */
+	readonly withheld: ReadonlySet<string>;
 	/** Number of the oldest change that it carries. */
 	readonly since: number;
 }
@@ -52,6 +55,10 @@ export class TypeState {
 	pendingSince = 0;
 	/** Names that are gone but that something may still point at, with the number of the change that removed them. */
 	readonly removals = new Map<string, number>();
+	/** Names that wait for responses of their own. */
+	readonly apart = new Apart();
+	/** The last response was of a group from `apart`, so other changes are next. */
+	sentApart = false;
 	inFlight: InFlight | undefined;
 	/** Nonce of the last response, answered or not. */
 	lastNonce = "";
@@ -111,10 +118,9 @@ export class TypeState {
 	}
 
 	/**
-	 * Has everything that was rejected looked at again if one of these names is
-	 * something else by now. A proxy that refuses one resource may refuse the
-	 * whole response, and its words need not say which it was; so what was refused
-	 * together is tried again together, once for each change.
+	 * Has everything else that was rejected tried again, in a response of its own,
+	 * if one of the names to look at was rejected and is something else by now:
+	 * two that were refused because of each other may both be right after that.
 	 */
 	retryRejected(
 		change: number,
@@ -125,7 +131,30 @@ export class TypeState {
 			this.rejected.has(name) &&
 			this.rejected.get(name)?.version !== current(name)?.version;
 		if (![...this.pending.keys()].some(isOther)) return;
-		for (const name of this.rejected.keys()) this.look(name, change, "retry");
+		const others: string[] = [];
+		for (const [name, rejected] of this.rejected) {
+			if (this.pending.has(name)) continue;
+			if (rejected === undefined) this.look(name, change, "retry");
+			else others.push(name);
+		}
+		this.apart.last(others);
+	}
+
+	/** Whether the newest form of this name is not to be in a response that is about others. */
+	isWithheld(name: string): boolean {
+		return this.rejected.get(name) !== undefined || this.apart.names.has(name);
+	}
+
+	/** Whether the proxy refused this name alone, so that it is known to be at fault. */
+	isCondemned(name: string): boolean {
+		return (
+			this.rejected.has(name) &&
+			!this.apart.names.has(name) &&
+			!(
+				this.inFlight?.sent.has(name) === true &&
+				!this.inFlight.withheld.has(name)
+			)
+		);
 	}
 
 	/** Forgets a name that the proxy no longer wants. */
@@ -133,6 +162,7 @@ export class TypeState {
 		this.lose(name);
 		this.rejected.delete(name);
 		this.pending.delete(name);
+		this.apart.delete(name);
 		this.removals.delete(name);
 	}
 
@@ -153,7 +183,9 @@ export class TypeState {
 	/** Whether a resource of this name was sent, answered or not, and not removed since. */
 	hasSent(name: string): boolean {
 		const inFlight = this.inFlight;
-		if (inFlight?.sent.has(name)) return inFlight.sent.get(name) !== undefined;
+		if (inFlight?.sent.has(name) && !inFlight.withheld.has(name)) {
+			return inFlight.sent.get(name) !== undefined;
+		}
 		return this.held.has(name) || this.rejected.get(name) !== undefined;
 	}
 }
