@@ -34,6 +34,11 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./render-command.ts")).renderCommand,
 		},
 		{
+			name: "diff",
+			summary: "Show what would change in each proxy if files were applied",
+			load: async () => (await import("./diff-command.ts")).diffCommand,
+		},
+		{
 			name: "explain",
 			summary: "Walk one request through the configuration of its proxy",
 			load: async () => (await import("./explain-command.ts")).explainCommand,

@@ -17,6 +17,16 @@ export function renderProxy(
 ): ReadonlyMap<ResourceType, readonly Resource[]> {
 	const catalog = new Catalog();
 	catalog.update(mesh);
+	return renderFrom(catalog, proxy, variant, targets);
+}
+
+/** `renderProxy` for one of many proxies of a mesh: what they share is made once. */
+export function renderFrom(
+	catalog: Catalog,
+	proxy: Proxy,
+	variant: "delta" | "sotw",
+	targets: readonly string[] = [],
+): ReadonlyMap<ResourceType, readonly Resource[]> {
 	const { resources, release } = catalog.attach(proxy, variant);
 	const rendered = new Map(
 		sendOrder.map((type) => [
