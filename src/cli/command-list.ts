@@ -64,6 +64,11 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./proxy-command.ts")).proxyCommand,
 		},
 		{
+			name: "why",
+			summary: "Name the objects behind a resource, or what an object became",
+			load: async () => (await import("./why-command.ts")).whyCommand,
+		},
+		{
 			name: "bootstrap",
 			summary: "Make the files that one Envoy starts with",
 			load: async () =>

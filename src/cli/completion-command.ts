@@ -3,6 +3,7 @@ import { type Command, defineCommand } from "./command.ts";
 import { exitCode } from "./exit-code.ts";
 import type { ListedCommand } from "./listed-command.ts";
 import { printCompletion, type Shell } from "./print-completion.ts";
+import { resourceWords } from "./resource-words.ts";
 import { statusKinds } from "./status-kinds.ts";
 
 const shells: readonly Shell[] = ["bash", "zsh", "fish"];
@@ -65,6 +66,6 @@ function wordsOf(
 	if (name === "wait")
 		return statusKinds.map(({ names }) => `${names[1] ?? ""}/`);
 	if (name === "proxy")
-		return ["listeners", "routes", "clusters", "endpoints", "virtualhosts"];
+		return [...resourceWords.map(({ word }) => word), "diff"];
 	return [];
 }

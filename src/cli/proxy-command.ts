@@ -5,6 +5,7 @@ import { exitCode } from "./exit-code.ts";
 import { fieldOf, listOf, textOf } from "./json-fields.ts";
 import { printTable } from "./print-table.ts";
 import { outputOption, printValue } from "./print-value.ts";
+import { proxyDiff } from "./proxy-diff.ts";
 import { askServer, ServerError } from "./server-client.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -14,6 +15,7 @@ const types = [
 	"virtualhosts",
 	"clusters",
 	"endpoints",
+	"diff",
 ] as const;
 
 /** `lateen proxy`. */
@@ -24,7 +26,8 @@ export const proxyCommand = defineCommand(
 		usage: `NAME [${types.join("|")}] [flags]`,
 		details: [
 			"NAME is the workload (`default/reviews-v1`), the gateway, or the id that `lateen proxies -o json` shows. With a type, each resource stands with the version that was sent last and the one that the proxy has acknowledged; `-o json` adds the resource as Envoy prints it.",
-			"The exit code is 1 when no such proxy is connected.",
+			"With `diff`, it shows what the proxy has not acknowledged: a unified diff of each resource between what it has and what it is to have, with the objects behind it and, if it refused, its reason.",
+			"The exit code is 1 when no such proxy is connected, and with `diff` when something is not acknowledged.",
 		],
 		options: { output: outputOption, ...clientSchema },
 		examples: [
@@ -34,6 +37,7 @@ export const proxyCommand = defineCommand(
 				"The virtual hosts as Envoy has them",
 				"lateen proxy default/reviews-v1 virtualhosts -o yaml",
 			],
+			["What is it waiting for?", "lateen proxy default/reviews-v1 diff"],
 		],
 	},
 	async ({ values, positionals, terminal, usageError }) => {
@@ -52,6 +56,7 @@ export const proxyCommand = defineCommand(
 		const path = `/v1/proxies/${encodeURIComponent(name)}${below}`;
 		let answer: unknown;
 		try {
+			if (type === "diff") return await proxyDiff(name, values, terminal);
 			answer = await askServer(values, path);
 		} catch (error) {
 			if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")

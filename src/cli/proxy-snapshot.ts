@@ -130,6 +130,7 @@ function versionOf(
 
 function proxyOf(value: unknown): Proxy {
 	const addresses = fieldOf(value, "addresses");
+	const outbound = textOf(addresses, "outbound");
 	const kind = textOf(value, "kind");
 	return {
 		workload: textOf(value, "workload"),
@@ -137,7 +138,35 @@ function proxyOf(value: unknown): Proxy {
 		kind: kind === "gateway" || kind === "grpc" ? kind : "sidecar",
 		attachment:
 			textOf(value, "attachment") === "captured" ? "captured" : "explicit",
-		// The server has read them from the proxy's bootstrap, by its own rules.
-		addresses: addresses as ProxyAddresses,
+		addresses: {
+			...(outbound === "" ? {} : { outbound }),
+			inbound: listOf(addresses, "inbound").map((one) => ({
+				listen: textOf(one, "listen"),
+				application: textOf(one, "application"),
+				protocol: protocolOf(textOf(one, "protocol")),
+			})),
+			tcp: listOf(addresses, "tcp").map((one) => ({
+				service: textOf(one, "service"),
+				listen: textOf(one, "listen"),
+			})),
+			gateway: listOf(addresses, "gateway").map((one) => ({
+				listen: textOf(one, "listen"),
+			})),
+		},
 	};
 }
+
+type InboundProtocol = ProxyAddresses["inbound"][number]["protocol"];
+
+function protocolOf(text: string): InboundProtocol {
+	return inboundProtocols.find((one) => one === text) ?? "sniffed";
+}
+
+const inboundProtocols: readonly InboundProtocol[] = [
+	"http",
+	"http2",
+	"grpc",
+	"tcp",
+	"tls",
+	"sniffed",
+];
