@@ -48,7 +48,10 @@ export interface ControlPlaneCost {
 	readonly syncBytesPerStream: number;
 	readonly rule: ChangeCost;
 	readonly endpoint: ChangeCost;
+	/** Right after the last change. */
 	readonly rssMb: number;
+	/** After the idle time. */
+	readonly idleRssMb: number;
 	/** Of one core. */
 	readonly idlePercent: number;
 }
@@ -138,6 +141,7 @@ async function measureIn(
 		rule,
 		endpoint,
 		rssMb,
+		idleRssMb: await server.rssMb(),
 		idlePercent: (100 * idleCpuMs) / options.idleMs,
 	};
 }

@@ -139,6 +139,7 @@ function controlPlaneFigures(cost: ControlPlaneCost): readonly Figure[] {
 		figure("first-sync-wall", cost.syncWallMs, "ms", "≤ 2500"),
 		figure("first-sync-bytes", cost.syncBytesPerStream, "B/stream"),
 		figure("rss-after-changes", cost.rssMb, "MB", "< 200"),
+		figure("rss-when-idle", cost.idleRssMb, "MB"),
 		figure("idle-cpu", cost.idlePercent, "% of a core", "< 1"),
 		figure("start-cpu", cost.startCpuMs, "ms"),
 		figure("start-wall", cost.startWallMs, "ms"),
@@ -178,6 +179,7 @@ function scaleFigures(
 		figure("first-sync-cpu-5x", large.syncCpuMs, "ms"),
 		figure("first-sync-wall-5x", large.syncWallMs, "ms"),
 		figure("rss-after-changes-5x", large.rssMb, "MB"),
+		figure("rss-when-idle-5x", large.idleRssMb, "MB"),
 		figure("idle-cpu-5x", large.idlePercent, "% of a core"),
 		figure("start-cpu-5x", large.startCpuMs, "ms"),
 	];

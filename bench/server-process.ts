@@ -16,7 +16,7 @@ export interface ServerProcess extends AsyncDisposable {
 	cpuMs(): Promise<number>;
 	/** Memory in RAM, in MB. */
 	rssMb(): Promise<number>;
-	/** Sum over all labels of a figure of the server's own metrics; 0 when there is none of this name. */
+	/** Sum over all labels of a figure of the server's own metrics. */
 	metric(name: string): Promise<number>;
 }
 
@@ -133,11 +133,13 @@ async function metric(admin: string, name: string): Promise<number> {
 		: { url: `http://${admin}` };
 	const answer = await request({ server, method: "GET", path: "/metrics" });
 	const text = await answer.text();
-	return text
+	const lines = text
 		.split("\n")
 		.filter(
 			(line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `),
-		)
+		);
+	if (lines.length === 0) throw new Error(`There is no metric ${name}.`);
+	return lines
 		.map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)))
 		.reduce((sum, value) => sum + value, 0);
 }
