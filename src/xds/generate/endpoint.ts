@@ -99,9 +99,8 @@ function localityEndpoints(
 	}
 	const { region, zone } = (group[0] as Endpoint).locality;
 	return {
-		...(region === "" && zone === ""
-			? undefined
-			: { locality: { region, zone } }),
+		// Set even when nothing is known: gRPC clients refuse endpoints without it.
+		locality: { region, zone },
 		lbEndpoints,
 		loadBalancingWeight: Math.max(1, weight),
 	};
