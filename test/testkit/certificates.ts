@@ -10,6 +10,11 @@ export function authorityCertificate(): string {
 	return pem("ca.crt");
 }
 
+/** An authority that signed nothing, as PEM. */
+export function strangersCertificate(): string {
+	return pem("stranger.crt");
+}
+
 /** Certificate and key of a server of `api.example.com` and `*.example.net`, as PEM. */
 export function apiCertificate(): {
 	readonly cert: string;

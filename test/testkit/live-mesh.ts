@@ -265,6 +265,16 @@ export class LiveMesh implements AsyncDisposable {
 		return this.startEnvoy(folder);
 	}
 
+	/** The path of a bootstrap for a gRPC client without a proxy. */
+	async grpcBootstrap(workload: string): Promise<string> {
+		const folder = join(this.root, workload.replace("/", "-"));
+		await run(process.execPath, [
+			...[main, "bootstrap", "--state-dir", this.stateDir, "--out", folder],
+			...["--proxy", workload, "--grpc"],
+		]);
+		return join(folder, "xds.json");
+	}
+
 	/** Starts an Envoy on a folder that `bootstrap` wrote. */
 	async startEnvoy(folder: string): Promise<EnvoyProcess> {
 		const adminFile = join(folder, "admin");

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import {
 	apiCertificate,
 	authorityCertificate,
+	strangersCertificate,
 } from "../../testkit/certificates.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import { type Caller, LiveMesh } from "../../testkit/live-mesh.ts";
@@ -200,7 +201,10 @@ describe("services outside the mesh", () => {
 		it("are refused when nobody who is trusted signed their certificate", async () => {
 			mesh.write(
 				"external.yaml",
-				over({ sni: "api.example.com" }, ["api.example.com"]),
+				over(
+					{ sni: "api.example.com", caCertificates: strangersCertificate() },
+					["api.example.com"],
+				),
 			);
 			await expectRefused("api.example.com", "ssl.fail_verify_error");
 		});
