@@ -35,7 +35,8 @@ Which proxies count in \`Programmed\` and \`status.proxies\`:
 
 - A proxy counts from when it has everything for the first time, or has had long enough for that, until its stream ends. So a
   proxy that starts does not make objects unready for a moment, and one that hangs at its start does not hide for ever.
-- One that disconnects counts no more. When it is back, it counts with what it has kept.
+- One that disconnects counts no more. When it is back, it counts with what it has kept. So after a restart of the server, which
+  remembers no proxies, \`Programmed\` is about those that are back already; Envoy comes back within a second, mostly.
 - One that is connected and never answers keeps \`Programmed\` at False, and is named. It holds back only itself: other proxies
   have the object, and go on.
 - gRPC clients without a proxy do not count: they have only what they ask for.

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ConditionType, conditionTypes } from "../api/status.ts";
 import { isCancelled } from "../lib/is-cancelled.ts";
 import { nearestName } from "../lib/nearest-name.ts";
+import { HttpClientError } from "../net/http-client-error.ts";
 import { clientSchema } from "../settings/schema.ts";
 import { type Call, defineCommand } from "./command.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
@@ -187,7 +188,11 @@ async function lookUntil(
 			}
 		} catch (error) {
 			if (isOver(error, signal)) return last;
-			if (!(error instanceof ServerError) || !wasThere) throw error;
+			if (!(error instanceof ServerError) || error.code !== "CLI_NO_SERVER")
+				throw error;
+			// A server that was there may come back; one that is stopping resets what it has not answered.
+			if (values.timeout === 0 || (!wasThere && nobodyListens(error)))
+				throw error;
 			last = { is: "not yet", why: error.message };
 		}
 		try {
@@ -197,6 +202,12 @@ async function lookUntil(
 			throw error;
 		}
 	}
+}
+
+function nobodyListens({ cause }: ServerError): boolean {
+	return (
+		cause instanceof HttpClientError && cause.code === "NET_NOBODY_LISTENS"
+	);
 }
 
 function isOver(error: unknown, signal: AbortSignal | undefined): boolean {

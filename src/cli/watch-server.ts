@@ -1,3 +1,4 @@
+import { HttpClientError } from "../net/http-client-error.ts";
 import { fieldOf, textOf } from "./json-fields.ts";
 import { openServer, ServerError, type WhichServer } from "./server-client.ts";
 
@@ -21,11 +22,16 @@ export async function* watchServer(
 	const response = await openServer(where, `${path}?watch=1`, signal);
 	const decoder = new TextDecoder();
 	let text = "";
-	for await (const chunk of response.body) {
-		text += decoder.decode(chunk, { stream: true });
-		const lines = text.split("\n");
-		text = lines.pop() ?? "";
-		for (const line of lines) yield parseLine(line);
+	try {
+		for await (const chunk of response.body) {
+			text += decoder.decode(chunk, { stream: true });
+			const lines = text.split("\n");
+			text = lines.pop() ?? "";
+			for (const line of lines) yield parseLine(line);
+		}
+	} catch (error) {
+		if (!(error instanceof HttpClientError)) throw error;
+		throw new ServerError("CLI_NO_SERVER", error.message, { cause: error });
 	}
 }
 

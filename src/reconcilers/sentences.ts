@@ -26,8 +26,3 @@ export function printNames(shown: readonly string[], count: number): string {
 		? last
 		: `${before.reverse().join(", ")} and ${last}`;
 }
-
-/** `1 proxy`, `2 proxies`. */
-export function countProxies(count: number): string {
-	return count === 1 ? "1 proxy" : `${count} proxies`;
-}

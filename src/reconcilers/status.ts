@@ -23,7 +23,7 @@ import type { Violation } from "../api/violation.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Distribution } from "./distribution.ts";
 import type { StatusReason } from "./reasons.ts";
-import { bounded, countProxies, printNames, quoted } from "./sentences.ts";
+import { bounded, printNames, quoted } from "./sentences.ts";
 
 /** Everything that is known about one object at one moment. */
 export interface SeenObject {
@@ -184,7 +184,7 @@ function decideProgrammed(seen: SeenObject): Verdict {
 	return {
 		status: "True",
 		reason: "Programmed",
-		message: `Generation ${generation} is live: ${acknowledged} of ${countProxies(total)} that need the object have acknowledged it.`,
+		message: `Generation ${generation} is live: ${acknowledged} of ${total} proxies that need the object have acknowledged it.`,
 		generation,
 	};
 }
@@ -284,7 +284,7 @@ function sayRejected(
 	);
 	const more = count - named.length;
 	return [
-		`${count} of ${countProxies(Math.max(total, count))} refused generation ${generation}.`,
+		`${count} of ${Math.max(total, count)} proxies refused generation ${generation}.`,
 		...words.map((text) => (text.endsWith(".") ? text : `${text}.`)),
 		...(more > 0 && named.length > 0 ? [`And ${more} more.`] : []),
 		made !== undefined && made !== generation
@@ -298,7 +298,7 @@ function sayDistributing(
 	generation: number,
 ): string {
 	const names = printNames(missing.slice(0, maxNamed), total - acknowledged);
-	return `${acknowledged} of ${countProxies(total)} that need the object have acknowledged generation ${generation}; it waits for ${names}.`;
+	return `${acknowledged} of ${total} proxies that need the object have acknowledged generation ${generation}; it waits for ${names}.`;
 }
 
 /** While the good form is not built or not given out, nobody has acknowledged it. */

@@ -118,9 +118,15 @@ export class DeltaCall extends AdsCall<DeltaDiscoveryResponse> {
 		this.write(toBinary(DeltaDiscoveryRequestSchema, message));
 	}
 
-	/** The next response in short: `name@version`, and `-name` for what was removed; acknowledged unless told otherwise. */
-	async told(error?: string): Promise<readonly string[]> {
+	/**
+	 * The next response in short: `name@version`, and `-name` for what was removed; acknowledged unless there is an error,
+	 * which a function names when the response has come.
+	 */
+	async told(
+		refusal?: string | (() => string | undefined),
+	): Promise<readonly string[]> {
 		const response = await this.next();
+		const error = typeof refusal === "function" ? refusal() : refusal;
 		const message = create(DeltaDiscoveryRequestSchema, {
 			typeUrl: response.typeUrl,
 			responseNonce: response.nonce,
