@@ -1,13 +1,17 @@
 import { isIP } from "node:net";
 import type { Locality } from "../mesh/endpoint.ts";
 import { defaults } from "./generate/defaults.ts";
+import {
+	overloadManager,
+	type ProcessLimits,
+} from "./generate/overload-manager.ts";
 import type { JsonObject } from "./json.ts";
 import { printNodeId } from "./node-id.ts";
 import type { ProxyAddresses } from "./proxy.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /** What the bootstrap of one Envoy is made from. */
-export interface BootstrapInput {
+export interface BootstrapInput extends ProcessLimits {
 	/** `namespace/name` of the workload, or of the gateway. */
 	readonly workload: string;
 	readonly kind: "sidecar" | "gateway";
@@ -24,10 +28,6 @@ export interface BootstrapInput {
 	readonly tokenFile: string;
 	/** Absolute path at which the `tokenSds` of the result will stand. */
 	readonly tokenSdsFile: string;
-	/** Ceiling of connections from clients, for the whole process; 50,000 by default. */
-	readonly maxConnections?: number;
-	/** Heap at which Envoy begins to shed load; no such guard by default, since only the installer knows the memory limit. */
-	readonly maxHeapBytes?: number;
 }
 
 /** The files of one Envoy besides its token. */
@@ -98,7 +98,7 @@ export function generateBootstrap(input: BootstrapInput): EnvoyFiles {
 			static_resources: { clusters: [generateXdsCluster(input)] },
 			// A sidecar knows thousands of clusters and calls a few: their traffic counters are made when first used.
 			deferred_stat_options: { enable_deferred_creation_stats: true },
-			overload_manager: generateOverloadManager(input),
+			overload_manager: overloadManager(input),
 			layered_runtime: {
 				layers: [
 					{
@@ -273,42 +273,6 @@ function generateTokenFilter(input: BootstrapInput): JsonObject {
 				},
 			},
 		},
-	};
-}
-
-function generateOverloadManager(input: BootstrapInput): JsonObject {
-	const { maxConnections = 50_000, maxHeapBytes } = input;
-	const monitors: JsonObject[] = [
-		{
-			name: "envoy.resource_monitors.global_downstream_max_connections",
-			typed_config: {
-				"@type": `${types}/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`,
-				max_active_downstream_connections: maxConnections,
-			},
-		},
-	];
-	if (maxHeapBytes === undefined) return { resource_monitors: monitors };
-	const heap = "envoy.resource_monitors.fixed_heap";
-	monitors.push({
-		name: heap,
-		typed_config: {
-			"@type": `${types}/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig`,
-			max_heap_size_bytes: maxHeapBytes,
-		},
-	});
-	return {
-		refresh_interval: "1s",
-		resource_monitors: monitors,
-		actions: [
-			{
-				name: "envoy.overload_actions.shrink_heap",
-				triggers: [{ name: heap, threshold: { value: 0.9 } }],
-			},
-			{
-				name: "envoy.overload_actions.stop_accepting_requests",
-				triggers: [{ name: heap, threshold: { value: 0.97 } }],
-			},
-		],
 	};
 }
 

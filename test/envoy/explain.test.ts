@@ -117,6 +117,7 @@ const requests = fc.record({
 	host: texts(
 		"reviews:9080",
 		"Reviews.Default:9080",
+		"reviews.default.:9080",
 		"reviews.default.svc.cluster.local:9080",
 		"reviews.default.svc:9080",
 		"ratings:9080",

@@ -7,7 +7,7 @@ import type { RouteConfiguration } from "../../gen/envoy/envoy/config/route/v3/r
 import type { HttpConnectionManager } from "../../gen/envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { Explanation, RouteTry } from "./explanation.ts";
 import { type HttpRequest, seenRequest } from "./http-request.ts";
-import { matchDomain } from "./match-domain.ts";
+import { matchDomain, withoutTrailingDot } from "./match-domain.ts";
 import { matchRoute } from "./match-route.ts";
 import { normalizePath } from "./normalize-path.ts";
 import type { ProxyConfig, Sourced } from "./proxy-config.ts";
@@ -27,6 +27,9 @@ export function explainHttp(
 ): HttpSteps {
 	const request = {
 		...asked,
+		authority: manager.stripTrailingHostDot
+			? withoutTrailingDot(asked.authority)
+			: asked.authority,
 		path: normalizePath(asked.path, {
 			normalize: manager.normalizePath === true,
 			mergeSlashes: manager.mergeSlashes,

@@ -61,6 +61,11 @@ function kindOf(
 	return domain === name ? "exact" : undefined;
 }
 
+/** `reviews.default.:9080` → `reviews.default:9080`, as a connection manager strips it when told to. */
+export function withoutTrailingDot(authority: string): string {
+	return authority.replace(/\.(:[0-9]+)?$/, "$1");
+}
+
 /** `reviews:9080` → `reviews`; `[::1]:80` → `[::1]`. */
 export function withoutPort(authority: string): string {
 	return authority.replace(/:[0-9]+$/, "");

@@ -201,6 +201,13 @@ function lbPolicy(name: string, typedConfig: Packed) {
 	};
 }
 
+/** Every cluster has them: without, Envoy refuses what is beyond 1,024 of each. */
+const ceilings = {
+	maxConnections: defaults.maxConnections,
+	maxPendingRequests: defaults.maxPendingRequests,
+	maxRequests: defaults.maxRequests,
+} as const;
+
 function commonOptions(subset: Subset): ClusterInit {
 	const budget = subset.retryBudget ?? {
 		percent: defaults.retryBudgetPercent,
@@ -213,9 +220,7 @@ function commonOptions(subset: Subset): ClusterInit {
 		circuitBreakers: {
 			thresholds: [
 				{
-					maxConnections: defaults.maxConnections,
-					maxPendingRequests: defaults.maxPendingRequests,
-					maxRequests: defaults.maxRequests,
+					...ceilings,
 					retryBudget: {
 						budgetPercent: { value: budget.percent },
 						minRetryConcurrency: budget.minConcurrency,
@@ -223,9 +228,17 @@ function commonOptions(subset: Subset): ClusterInit {
 				},
 			],
 		},
-		upstreamConnectionOptions: { tcpKeepalive: {} },
+		upstreamConnectionOptions,
 	};
 }
+
+const upstreamConnectionOptions = {
+	tcpKeepalive: {
+		keepaliveTime: defaults.tcpKeepaliveTimeSeconds,
+		keepaliveInterval: defaults.tcpKeepaliveIntervalSeconds,
+		keepaliveProbes: defaults.tcpKeepaliveProbes,
+	},
+} as const;
 
 const http2ProtocolOptions = {
 	connectionKeepalive: {
@@ -355,6 +368,7 @@ export function inboundCluster(
 		altStatName: statName(name),
 		clusterDiscoveryType: { case: "type", value: DiscoveryType.STATIC },
 		connectTimeout: duration(defaults.connectTimeoutMs),
+		circuitBreakers: { thresholds: [ceilings] },
 		loadAssignment: {
 			clusterName: name,
 			endpoints: [
@@ -400,6 +414,8 @@ function emptyCluster(name: string): ClusterInit {
 export function fixedClusters(attachment: Attachment): ClusterInit[] {
 	const limits = {
 		connectTimeout: duration(defaults.connectTimeoutMs),
+		circuitBreakers: { thresholds: [ceilings] },
+		upstreamConnectionOptions,
 		...protocolOptions("sniffed", defaults.upstreamIdleTimeoutMs),
 	};
 	const everywhere = [

@@ -26,10 +26,16 @@ export const defaults = {
 	maxConnections: 100_000,
 	maxPendingRequests: 100_000,
 	maxRequests: 100_000,
+	/** Idle connections are probed before load balancers and firewalls on the way forget them; most do after 350 s or more. */
+	tcpKeepaliveTimeSeconds: 300,
+	tcpKeepaliveIntervalSeconds: 30,
+	tcpKeepaliveProbes: 3,
 	/** Ends HTTP/2 connections whose peer is gone. */
 	http2KeepaliveIntervalMs: 30_000,
 	http2KeepaliveTimeoutMs: 10_000,
 	maxRequestHeadersKb: 60,
+	/** A client of a gateway that sends its headers drop by drop keeps a connection for no longer. */
+	requestHeadersTimeoutMs: 10_000,
 	/** A client that opens a connection and says nothing is taken for plain TCP after so long. */
 	protocolDetectionTimeoutMs: 1_000,
 	/**

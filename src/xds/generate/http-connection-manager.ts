@@ -70,6 +70,10 @@ function manager(
 			// Only routes that ask for CONNECT match it; the others leave it unanswered with 404.
 			{ upgradeType: "CONNECT" },
 		],
+		// Old clients, and nginx as a reverse proxy, still speak it.
+		httpProtocolOptions: { acceptHttp10: true },
+		// `reviews.default.svc.cluster.local.` is how a fully qualified name is written.
+		stripTrailingHostDot: true,
 		http2ProtocolOptions: {
 			allowConnect: true,
 			connectionKeepalive: {
@@ -93,6 +97,7 @@ const within: Init<typeof ManagerSchema> = {
 const edge: Init<typeof ManagerSchema> = {
 	useRemoteAddress: true,
 	mergeSlashes: true,
+	requestHeadersTimeout: duration(defaults.requestHeadersTimeoutMs),
 	serverHeaderTransformation: ServerHeader.PASS_THROUGH,
 };
 

@@ -1,7 +1,8 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "../json.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, typeUrls } from "../resource-type.ts";
 import { defaults } from "./defaults.ts";
+import { overloadManager } from "./overload-manager.ts";
 import type { Printer } from "./print.ts";
 
 /**
@@ -26,6 +27,7 @@ export function staticBootstrap(
 		admin: {
 			address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
 		},
+		overload_manager: overloadManager({}),
 		layered_runtime: {
 			layers: [
 				{

@@ -1,5 +1,6 @@
 import { TcpProxySchema } from "../../gen/envoy/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import type { Target } from "../../mesh/route.ts";
+import { defaults } from "./defaults.ts";
 import { pack } from "./encode.ts";
 import type { NetworkFilter } from "./http-connection-manager.ts";
 import type { Init } from "./init.ts";
@@ -47,6 +48,8 @@ function filter(
 			value: pack(TcpProxySchema, {
 				statPrefix: statName(statPrefix),
 				clusterSpecifier,
+				// A connection that was not made carried nothing, so another endpoint may be tried.
+				maxConnectAttempts: 1 + defaults.retryAttempts,
 			}),
 		},
 	};
