@@ -23,7 +23,26 @@ export interface NodeFields {
 	readonly id: string;
 	/** The Struct as JSON. */
 	readonly metadata?: unknown;
+	readonly userAgentName?: string;
+	readonly userAgentVersionType?: UserAgentVersion;
 }
+
+/** `node.user_agent_version` or `node.user_agent_build_version`. */
+type UserAgentVersion =
+	| { readonly case: "userAgentVersion"; readonly value: string }
+	| {
+			readonly case: "userAgentBuildVersion";
+			readonly value: {
+				readonly version?:
+					| {
+							readonly majorNumber: number;
+							readonly minorNumber: number;
+							readonly patch: number;
+					  }
+					| undefined;
+			};
+	  }
+	| { readonly case: undefined; readonly value?: undefined };
 
 /** The claims, or everything that is wrong with them. */
 export type ParsedNode =
@@ -80,10 +99,31 @@ export function parseNode(node: NodeFields): ParsedNode {
 				kind: id.kind,
 				attachment,
 				addresses,
+				...readSoftware(node),
 			},
 			token: typeof token === "string" ? token : undefined,
 		},
 	};
+}
+
+/** Longest name and version of a software that is kept. */
+const maxSoftware = 100;
+
+function readSoftware({
+	userAgentName = "",
+	userAgentVersionType: said,
+}: NodeFields): Pick<Proxy, "software"> {
+	const words = [userAgentName];
+	if (said?.case === "userAgentVersion") words.push(said.value);
+	if (said?.case === "userAgentBuildVersion") {
+		const { version } = said.value;
+		if (version !== undefined) {
+			const { majorNumber, minorNumber, patch } = version;
+			words.push(`${majorNumber}.${minorNumber}.${patch}`);
+		}
+	}
+	const software = words.filter((word) => word !== "").join(" ");
+	return software === "" ? {} : { software: software.slice(0, maxSoftware) };
 }
 
 type Report = (path: string, message: string) => void;

@@ -28,4 +28,6 @@ export interface Proxy {
 	readonly kind: "sidecar" | "gateway" | "grpc";
 	readonly attachment: "captured" | "explicit";
 	readonly addresses: ProxyAddresses;
+	/** What it runs, as it says itself: `envoy 1.40.0`. Proxies of the same software accept the same. */
+	readonly software?: string;
 }

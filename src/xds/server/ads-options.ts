@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Peer } from "../../lib/handler.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { NodeClaims } from "../parse-node.ts";
+import type { Proof } from "../proof.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { ResourceType } from "../resource-type.ts";
 import type { Authentication } from "./authenticate.ts";
@@ -41,6 +42,8 @@ export interface AdsOptions {
 	/** Decides whether the peer is the proxy that it claims to be. */
 	readonly authenticate: (peer: Peer, claims: NodeClaims) => Authentication;
 	readonly connected: ConnectedProxies;
+	/** What proxies have accepted so far; of this service alone unless it is given. */
+	readonly proof?: Proof;
 	readonly clock: Clock;
 	readonly log: Logger;
 	readonly figures?: AdsFigures;

@@ -1,4 +1,5 @@
 import type { StreamHandler } from "../../lib/handler.ts";
+import { Proof } from "../proof.ts";
 import { DeltaStream } from "../protocol/delta.ts";
 import {
 	parseDeltaRequest,
@@ -30,7 +31,8 @@ export function adsMethods(
 	const limits: AdsLimits = { ...defaultAdsLimits, ...options.limits };
 	/** Types that were asked for in vain; each is reported once. */
 	const unserved = new Set<string>();
-	const shared = { options, limits, unserved };
+	const proof = options.proof ?? new Proof();
+	const shared = { options, limits, proof, unserved };
 	return new Map<string, AdsMethod>([
 		[
 			`${service}/DeltaAggregatedResources`,
@@ -39,8 +41,8 @@ export function adsMethods(
 					{
 						variant: "delta",
 						parse: parseDeltaRequest,
-						begin: (resources, nowMs) =>
-							new DeltaStream(resources, limits, nowMs),
+						begin: (resources, nowMs, isProven) =>
+							new DeltaStream(resources, limits, nowMs, isProven),
 						take: (state, request, nowMs) => state.request(request, nowMs),
 					},
 					shared,
@@ -54,8 +56,8 @@ export function adsMethods(
 					{
 						variant: "sotw",
 						parse: parseSotwRequest,
-						begin: (resources, nowMs) =>
-							new SotwStream(resources, limits, nowMs),
+						begin: (resources, nowMs, isProven) =>
+							new SotwStream(resources, limits, nowMs, isProven),
 						take: (state, request, nowMs) => state.request(request, nowMs),
 					},
 					shared,

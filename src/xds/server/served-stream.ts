@@ -1,5 +1,6 @@
 import { GrpcError, grpcStatus } from "../../lib/grpc-error.ts";
 import type { Logger } from "../../observability/logger.ts";
+import type { Proof } from "../proof.ts";
 import { emptyResponse } from "../protocol/frames.ts";
 import type { ParsedRequest } from "../protocol/parse-request.ts";
 import type {
@@ -24,7 +25,12 @@ import type {
 export interface StreamVariant<State extends StreamState, Request> {
 	readonly variant: "delta" | "sotw";
 	parse(bytes: Uint8Array): ParsedRequest<Request> | undefined;
-	begin(resources: ProxyResources, nowMs: number): State;
+	/** @param isProven whether a proxy like this one has accepted the resource before */
+	begin(
+		resources: ProxyResources,
+		nowMs: number,
+		isProven: (resource: Resource) => boolean,
+	): State;
 	take(state: State, request: Request, nowMs: number): RequestOutcome;
 }
 
@@ -32,6 +38,7 @@ export interface StreamVariant<State extends StreamState, Request> {
 export interface SharedByStreams {
 	readonly options: AdsOptions;
 	readonly limits: AdsLimits;
+	readonly proof: Proof;
 	/** Types that were asked for in vain; each is reported once. */
 	readonly unserved: Set<string>;
 }
@@ -41,6 +48,9 @@ const maxUnservedTypes = 16;
 
 /** A proxy that did not answer for everything within this time counts all the same, as one that lacks things. */
 const countedAfterMs = 15_000;
+
+/** Refused resources of which the proxy's words are kept before it is asked which still count. */
+const maxStaleWords = 64;
 
 /** Names of a rejected response that are logged. */
 const loggedNames = 10;
@@ -62,6 +72,8 @@ export class ServedStream<State extends StreamState, Request>
 	readonly #stopWaiting: () => void;
 	#isCounted = false;
 	readonly #rejections = new Map<ResourceType, LastRejection>();
+	/** What it said to each resource that it refused alone, by type and name; looked up only while it is still refused. */
+	readonly #condemned = new Map<string, string>();
 	readonly #answeredUnserved = new Set<string>();
 	/** Answers that are not about resources; bounded by the number of types. */
 	readonly #answers: (readonly Uint8Array[])[] = [];
@@ -85,7 +97,11 @@ export class ServedStream<State extends StreamState, Request>
 		this.address = from.address;
 		this.connectedAtMs = clock.nowMs();
 		this.#attached = from.attached;
-		this.state = kind.begin(from.attached.resources, clock.monotonicMs());
+		this.state = kind.begin(
+			from.attached.resources,
+			clock.monotonicMs(),
+			(resource) => shared.proof.has(from.proxy, resource),
+		);
 		this.#stopWaiting = clock.after(countedAfterMs, () => this.#count());
 	}
 
@@ -111,6 +127,10 @@ export class ServedStream<State extends StreamState, Request>
 			throw new GrpcError(grpcStatus.resourceExhausted, outcome.reason);
 		}
 		const { resumed, acknowledged, rejected } = outcome;
+		for (const accepted of [resumed, acknowledged]) {
+			if (accepted === undefined) continue;
+			this.#shared.proof.note(this.proxy, accepted.resources);
+		}
 		if (resumed !== undefined && resumed.resources.length > 0) {
 			connected.note({ op: "acknowledged", on: this, delivery: resumed });
 		}
@@ -178,7 +198,7 @@ export class ServedStream<State extends StreamState, Request>
 			versions: () => state.heldVersions(),
 			rejection: (type, name) => {
 				const version = state.rejectedVersion(type, name);
-				const message = this.#rejections.get(type)?.message;
+				const message = this.#condemned.get(`${type} ${name}`);
 				return version === undefined || message === undefined
 					? undefined
 					: { version, message };
@@ -206,14 +226,39 @@ export class ServedStream<State extends StreamState, Request>
 		];
 		this.#rejections.set(type, { message, names, atMs: clock.nowMs() });
 		figures?.rejected(type);
-		this.#log.warn("A proxy rejected a response", {
-			type,
-			reason: message,
-			names: names.slice(0, loggedNames),
-			resources: names.length,
-		});
+		const { condemned } = rejection;
+		const fields = { type, reason: message };
+		if (condemned.length === 0 && names.length > 0) {
+			this.#log.debug(
+				"A proxy rejected a response; its parts are sent again one by one",
+				{ ...fields, resources: names.length },
+			);
+		} else {
+			this.#log.warn("A proxy rejected a response", {
+				...fields,
+				names: names.slice(0, loggedNames),
+				resources: names.length,
+			});
+		}
+		this.#forgetMended();
+		for (const { name } of condemned) {
+			this.#condemned.set(`${type} ${name}`, message);
+		}
 		connected.note({ op: "rejected", on: this, rejection });
-		this.#attached.rejected(rejection.resources);
+		this.#attached.rejected(condemned);
+	}
+
+	/** Words about what is no longer refused go, before they become many. */
+	#forgetMended(): void {
+		if (this.#condemned.size < maxStaleWords) return;
+		for (const key of this.#condemned.keys()) {
+			const type = sendOrder.find((one) => key.startsWith(`${one} `));
+			if (type === undefined) continue;
+			const name = key.slice(type.length + 1);
+			if (this.state.rejectedVersion(type, name) === undefined) {
+				this.#condemned.delete(key);
+			}
+		}
 	}
 }
 
