@@ -1,0 +1,117 @@
+import { once } from "node:events";
+import {
+	createServer,
+	type IncomingMessage,
+	type ServerResponse,
+} from "node:http";
+import {
+	createServer as createHttp2Server,
+	type Http2ServerRequest,
+	type Http2ServerResponse,
+	type ServerHttp2Session,
+} from "node:http2";
+import type { AddressInfo, Server } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import type { ApplicationSpec } from "./sequence.ts";
+
+interface Running {
+	readonly port: number;
+	/** Finishes what is in flight and ends. */
+	end(): Promise<void>;
+	ended: Promise<void> | undefined;
+}
+
+/**
+ * The applications behind the services: each says who it is, after the time that
+ * `?slow=MS` asks for. One that ends stops listening, finishes what is in
+ * flight and closes its connections.
+ */
+export class Applications implements AsyncDisposable {
+	readonly #running = new Map<string, Running>();
+
+	/** Starts an application on a free port of loopback. */
+	async start(spec: ApplicationSpec): Promise<void> {
+		const running = spec.http2 ? await serveHttp2(spec) : await serve(spec);
+		this.#running.set(spec.name, running);
+	}
+
+	/** Where an application listens, or listened. */
+	portOf(name: string): number {
+		const running = this.#running.get(name);
+		if (running === undefined) throw new Error(`${name} was never started`);
+		return running.port;
+	}
+
+	/** Has an application end after so long. */
+	endAfter(name: string, delayMs: number, signal: AbortSignal): void {
+		const running = this.#running.get(name);
+		if (running === undefined) throw new Error(`${name} was never started`);
+		running.ended = setTimeout(delayMs, undefined, { signal })
+			.catch(() => undefined) // The run is over: it ends at once.
+			.then(() => running.end());
+	}
+
+	/** Waits until an application has ended. */
+	async ended(name: string): Promise<void> {
+		await this.#running.get(name)?.ended;
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await Promise.all(
+			[...this.#running.values()].map((one) => (one.ended ??= one.end())),
+		);
+	}
+}
+
+function answer(
+	{ name, service }: ApplicationSpec,
+	request: IncomingMessage | Http2ServerRequest,
+	response: ServerResponse | Http2ServerResponse,
+): void {
+	const slow = /[?&]slow=(\d+)/.exec(request.url ?? "")?.[1];
+	const end = (): void => {
+		response.setHeader("x-service", service);
+		response.end(`${name}\n`);
+	};
+	request.resume();
+	if (slow === undefined) end();
+	else globalThis.setTimeout(end, Number(slow));
+}
+
+async function serve(spec: ApplicationSpec): Promise<Running> {
+	// Longer than proxies keep idle connections, so that none is closed while a request is on its way.
+	const server = createServer({ keepAliveTimeout: 75_000 }, (...pair) =>
+		answer(spec, ...pair),
+	);
+	const port = await listen(server);
+	return { port, end: () => closed(server), ended: undefined };
+}
+
+async function serveHttp2(spec: ApplicationSpec): Promise<Running> {
+	const sessions = new Set<ServerHttp2Session>();
+	const server = createHttp2Server((...pair) => answer(spec, ...pair));
+	server.on("session", (session) => {
+		sessions.add(session);
+		session.on("close", () => sessions.delete(session));
+		session.on("error", () => undefined); // The peer is gone; its requests fail on its side.
+	});
+	const port = await listen(server);
+	const end = async (): Promise<void> => {
+		const all = closed(server);
+		for (const session of sessions) session.close();
+		await all;
+	};
+	return { port, end, ended: undefined };
+}
+
+async function listen(server: Server): Promise<number> {
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	return (server.address() as AddressInfo).port;
+}
+
+async function closed(server: Server): Promise<void> {
+	const all = once(server, "close");
+	server.close();
+	await all;
+}
