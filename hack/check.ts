@@ -52,10 +52,11 @@ const CHECKS: readonly Check[] = [
 		"ci",
 		...["--colors=off", "--max-diagnostics=20", "--diagnostic-level=warn"],
 	]),
-	tool("docs", "npm run generate writes the pages that are made from code.", [
-		"hack/generate-docs.ts",
-		"--check",
-	]),
+	tool(
+		"docs",
+		"node hack/generate-docs.ts writes the pages that are made from code.",
+		["hack/generate-docs.ts", "--check"],
+	),
 	{ name: "goldens", run: checkGoldens },
 	{ name: "todos", run: checkTodos },
 	{ name: "lock file", run: checkLockFile },
