@@ -136,8 +136,14 @@ describe("lateen", () => {
 		expect(err).to.include("cannot read from Kubernetes yet");
 	});
 
-	for (const words of [["proxies"], ["proxy", "default/x", "clusters"]])
-		it(`says how to start a server when nobody answers \`lateen ${words[0]}\``, async () => {
+	for (const words of [
+		["proxies"],
+		["proxy", "default/x", "clusters"],
+		["get", "rr"],
+		["get", "all", "--watch"],
+		["get", "events"],
+	])
+		it(`says how to start a server when nobody answers \`lateen ${words.join(" ")}\``, async () => {
 			const { code, err } = await runLateen([
 				...words,
 				"--server=unix:/nonexistent/admin.sock",

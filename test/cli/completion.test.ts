@@ -30,6 +30,12 @@ describe("lateen completion", () => {
 		expect(await offers(out, ["lateen", "proxy", "x", "clus"])).to.deep.equal([
 			"clusters",
 		]);
+		expect(await offers(out, ["lateen", "get", "rou"])).to.deep.equal([
+			"routerules",
+		]);
+		expect(
+			await offers(out, ["lateen", "get", "rr", "--output", "w"]),
+		).to.deep.equal(["wide"]);
 	});
 
 	for (const shell of ["zsh", "fish"])
