@@ -26,6 +26,12 @@ export const defaults = {
 	maxConnections: 100_000,
 	maxPendingRequests: 100_000,
 	maxRequests: 100_000,
+	/**
+	 * Endpoints that are tried for a connection of plain TCP. An endpoint that is
+	 * gone has the fewest connections, so the balancer draws it in two of three
+	 * tries where there are two; more tries would make waits of 5 s each too long.
+	 */
+	tcpConnectAttempts: 5,
 	/** Idle connections are probed before load balancers and firewalls on the way forget them; most do after 350 s or more. */
 	tcpKeepaliveTimeSeconds: 300,
 	tcpKeepaliveIntervalSeconds: 30,

@@ -49,7 +49,7 @@ function filter(
 				statPrefix: statName(statPrefix),
 				clusterSpecifier,
 				// A connection that was not made carried nothing, so another endpoint may be tried.
-				maxConnectAttempts: 1 + defaults.retryAttempts,
+				maxConnectAttempts: defaults.tcpConnectAttempts,
 			}),
 		},
 	};
