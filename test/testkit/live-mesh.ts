@@ -141,6 +141,28 @@ export class LiveMesh implements AsyncDisposable {
 		this.#embedded = undefined;
 	}
 
+	/** Starts the control plane as a process of its own, where `stopServer` stopped it; to be ended by `killed`. */
+	async startServerProcess(): Promise<ChildProcess> {
+		const child = spawn(
+			process.execPath,
+			[
+				...[main, "serve", "--source", `directory:${this.objects}`],
+				...["--state-dir", this.stateDir, "--xds-listen", this.#xds],
+			],
+			{ stdio: "ignore" },
+		);
+		this.#children.push(child);
+		await eventually(async () => {
+			const { status } = await request({
+				server: { path: join(this.stateDir, "admin.sock") },
+				method: "GET",
+				path: "/readyz",
+			});
+			if (status !== 200) throw new Error(`not ready: ${status}`);
+		}, 30_000);
+		return child;
+	}
+
 	/** The text at a path of the control plane's admin API. */
 	async admin(path: string): Promise<string> {
 		const admin = this.#embedded?.admin;
