@@ -47,7 +47,7 @@ describe("a gRPC client without a proxy", () => {
 
 	async function rule(
 		spec: object,
-		inForce: () => Promise<void>,
+		inForce: () => Promise<unknown>,
 	): Promise<void> {
 		mesh.write(
 			"rules.yaml",

@@ -66,7 +66,7 @@ describe("a TCP service", () => {
 
 	/** Replaces the rules and waits until `inForce` says so of a new connection. */
 	async function rules(
-		inForce: () => Promise<void>,
+		inForce: () => Promise<unknown>,
 		...yaml: readonly string[]
 	): Promise<void> {
 		mesh.write("rules.yaml", yaml.join(""));
