@@ -1,5 +1,6 @@
 import { createServer } from "node:https";
 import { expect } from "chai";
+import { freePorts } from "../../../hack/demo/free-ports.ts";
 import {
 	apiCertificate,
 	authorityCertificate,
@@ -14,7 +15,7 @@ import {
 	serviceYaml,
 } from "../../testkit/mesh-yaml.ts";
 import { send } from "../../testkit/send.ts";
-import { dial, exchange, tcpApplication } from "../../testkit/tcp.ts";
+import { dial, exchange, say, tcpApplication } from "../../testkit/tcp.ts";
 
 describe("services outside the mesh", () => {
 	let mesh: LiveMesh;
@@ -23,6 +24,8 @@ describe("services outside the mesh", () => {
 	let one: number;
 	let two: number;
 	let secure: number;
+	/** The caller's local listener for port 9000 of `api.example.com`. */
+	let local: string;
 
 	before(async () => {
 		mesh = await LiveMesh.start(serviceYaml("echo"));
@@ -35,7 +38,11 @@ describe("services outside the mesh", () => {
 				response.end(`${servername} ${request.headers.host}`);
 			}),
 		);
-		caller = await mesh.caller();
+		const [port] = await freePorts(1);
+		local = `127.0.0.1:${port}`;
+		caller = await mesh.caller("default/caller", {
+			flags: ["--tcp", `api.example.com:9000=${local}`],
+		});
 	});
 
 	after(() => mesh[Symbol.asyncDispose]());
@@ -127,6 +134,16 @@ describe("services outside the mesh", () => {
 		await mesh.rules();
 	});
 
+	it("as a Service of type ExternalName are looked up under that name", async () => {
+		mesh.write(
+			"external.yaml",
+			`{apiVersion: v1, kind: Service, metadata: {name: alias, namespace: default}, spec: {type: ExternalName, externalName: localhost, ports: [{name: http, port: ${one}}]}}`,
+		);
+		await eventually(async () =>
+			expect(await ask(`http://alias:${one}/`)).to.equal("one"),
+		);
+	});
+
 	describe("to which the proxy speaks TLS", () => {
 		const over = (port: object, hosts: readonly string[], more = {}): string =>
 			externalYaml("api", {
@@ -207,6 +224,30 @@ describe("services outside the mesh", () => {
 				),
 			);
 			await expectRefused("api.example.com", "ssl.fail_verify_error");
+		});
+
+		it("get TLS around plain TCP, too", async () => {
+			mesh.write(
+				"external.yaml",
+				externalYaml("api", {
+					hosts: ["api.example.com"],
+					resolution: "Static",
+					ports: [
+						{
+							number: 9000,
+							name: "tcp",
+							protocol: "TCP",
+							tls: { sni: "api.example.com", caCertificates },
+						},
+					],
+					endpoints: [{ address: "127.0.0.1", ports: { tcp: secure } }],
+				}),
+			);
+			await eventually(async () =>
+				expect(
+					await say(local, "GET / HTTP/1.1\r\nhost: inside\r\n\r\n"),
+				).to.include("api.example.com inside"),
+			);
 		});
 
 		it("are taken unseen when told so", async () => {

@@ -9,6 +9,7 @@ import {
 import { ruleYaml, serviceYaml } from "../../testkit/mesh-yaml.ts";
 import { send } from "../../testkit/send.ts";
 import { expectShare } from "../../testkit/share.ts";
+import { say, tcpApplication } from "../../testkit/tcp.ts";
 
 const destination = { name: "echo" };
 const url = "http://echo/";
@@ -205,6 +206,41 @@ describe("services and their endpoints", () => {
 				`http://${envoy.admin}/stats?filter=inbound.*downstream_rq_2xx&usedonly`,
 			);
 			expect(stats.body).to.match(/downstream_rq_2xx: [1-9]/);
+		});
+
+		it("finds out what is spoken where nothing says it, on the whole way", async () => {
+			mesh.write(
+				"guess-service.yaml",
+				serviceYaml("guess", [{ name: "main", port: 7777 }]),
+			);
+			const [web = 0, raw = 0] = await freePorts(2);
+			const { port } = await mesh.application({
+				name: "guess-app",
+				service: "not-in-the-mesh",
+			});
+			const tcp = await tcpApplication(mesh, "guess-tcp");
+			const envoy = await mesh.envoy("guess", [
+				...["--proxy", "default/guess"],
+				...["--inbound", `127.0.0.1:${web}=127.0.0.1:${port}`],
+				...["--inbound", `127.0.0.1:${raw}=127.0.0.1:${tcp}`],
+			]);
+			mesh.workload({ name: "guess", service: "guess", ports: { main: web } });
+			await mesh.rules(
+				ruleYaml("guess", {
+					destination: { name: "guess" },
+					headers: { request: { set: { "x-rule": "yes" } } },
+				}),
+			);
+			await eventually(async () => {
+				const { seen } = await caller.ask("http://guess:7777/x");
+				expect(seen).to.include({ workload: "guess-app", url: "/x" });
+				expect(seen?.headers).to.include({ "x-rule": "yes" });
+			});
+			const stats = await send(
+				`http://${envoy.admin}/stats?filter=http.inbound.*downstream_rq_2xx&usedonly`,
+			);
+			expect(stats.body).to.match(/downstream_rq_2xx: [1-9]/);
+			expect(await say(`127.0.0.1:${raw}`, "ping")).to.equal("guess-tcp:ping");
 		});
 
 		it("answers 503 by itself while the application is away", async () => {
