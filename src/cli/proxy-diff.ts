@@ -3,7 +3,7 @@ import { printRef } from "../api/object-ref.ts";
 import { loadPrinter } from "../xds/generate/print.ts";
 import { typeUrls } from "../xds/resource-type.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
-import { originsOfChange, printChange } from "./print-change.ts";
+import { printChange } from "./print-change.ts";
 import { plain } from "./print-table.ts";
 import { printValue } from "./print-value.ts";
 import {
@@ -11,14 +11,19 @@ import {
 	type ResourceChange,
 	summarizeChanges,
 } from "./proxy-changes.ts";
-import { askSnapshot, type ProxySnapshot } from "./proxy-snapshot.ts";
+import {
+	askSnapshot,
+	type ProxySnapshot,
+	type SnapshotResource,
+} from "./proxy-snapshot.ts";
 import type { WhichServer } from "./server-client.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A resource that the proxy does not have as it is meant to, and what it said to it. */
 interface Behind {
-	readonly change: ResourceChange;
-	readonly rejected: string | undefined;
+	/** Undefined when it was refused and is no longer meant for the proxy. */
+	readonly change: ResourceChange | undefined;
+	readonly resource: SnapshotResource;
 }
 
 /**
@@ -31,11 +36,13 @@ export async function proxyDiff(
 	terminal: Terminal,
 ): Promise<ExitCode> {
 	const snapshot = await askSnapshot(values, name);
-	const behind = snapshot.resources.flatMap((one): readonly Behind[] =>
-		changeOf(one.word, one.name, one.acknowledged, one.wanted).map(
-			(change) => ({ change, rejected: one.rejected }),
-		),
-	);
+	const behind = snapshot.resources.flatMap((resource): readonly Behind[] => {
+		const { word, name, acknowledged, wanted, rejected } = resource;
+		const [change] = changeOf(word, name, acknowledged, wanted);
+		return change === undefined && rejected === undefined
+			? []
+			: [{ change, resource }];
+	});
 	if (values.output === "table") await tell(snapshot, behind, terminal);
 	else
 		terminal.out(
@@ -58,15 +65,24 @@ async function tell(
 	const { bold, red } = createColors(terminal.outColours);
 	const print = await loadPrinter();
 	const sides = { before: "acknowledged", after: "sent" };
+	const changes = behind.flatMap(({ change }) => change ?? []);
 	terminal.out(
-		`${bold(plain(proxy.workload))}: ${plain(summarizeChanges(behind.map(({ change }) => change)))}, not acknowledged\n`,
+		`${bold(plain(proxy.workload))}: ${plain(summarizeChanges(changes))}${changes.length === 0 ? "" : ", not acknowledged"}\n`,
 	);
-	for (const { change, rejected } of behind) {
-		const from = originsOfChange(change);
-		terminal.out(from === "" ? "\n" : `\n# from ${plain(from)}\n`);
+	for (const { change, resource } of behind) {
+		const { word, name, rejected } = resource;
+		const origins = (resource.wanted ?? resource.acknowledged)?.origins ?? [];
+		const from = origins.map(printRef).join(", ");
+		terminal.out(
+			`\n# ${word.one} ${plain(name)}${from === "" ? "" : `, from ${plain(from)}`}\n`,
+		);
 		if (rejected !== undefined)
 			terminal.out(`${red(plain(`# rejected: ${rejected}`))}\n`);
-		terminal.out(printChange(change, sides, print, terminal.outColours));
+		terminal.out(
+			change === undefined
+				? "# What it had before stays in force.\n"
+				: printChange(change, sides, print, terminal.outColours),
+		);
 	}
 }
 
@@ -79,17 +95,17 @@ async function describe(
 		proxy: proxy.workload,
 		id: proxy.id,
 		upToDate: behind.length === 0,
-		resources: behind.map(({ change, rejected }) => {
-			const { word, name, before, after } = change;
-			const config = (one: typeof before) =>
+		resources: behind.map(({ resource }) => {
+			const { word, name, rejected, acknowledged, wanted } = resource;
+			const config = (one: typeof wanted) =>
 				one === undefined ? null : print(typeUrls[word.type], one.bytes);
 			return {
 				type: word.word,
 				name,
 				rejected: rejected ?? null,
-				objects: (after ?? before)?.origins.map(printRef) ?? [],
-				acknowledged: config(before),
-				wanted: config(after),
+				objects: (wanted ?? acknowledged)?.origins.map(printRef) ?? [],
+				acknowledged: config(acknowledged),
+				wanted: config(wanted),
 			};
 		}),
 	};
