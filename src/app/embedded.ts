@@ -44,6 +44,7 @@ import { logFileProblems, logProblems } from "./problem-log.ts";
 import { proxiesReader } from "./proxies-reader.ts";
 import { snapshotsReader } from "./snapshots-reader.ts";
 import { takeStateDir } from "./state-dir.ts";
+import { addStatusMetrics } from "./status-metrics.ts";
 import { statusReader } from "./status-reader.ts";
 import { Stops } from "./stops.ts";
 import { readOrCreateTokenKey } from "./token-key.ts";
@@ -153,6 +154,7 @@ async function start(
 			metrics,
 		}),
 	);
+	addStatusMetrics(metrics, statuses);
 	const fileProblems = new WritableSignal<readonly FileProblem[]>([]);
 	stops.add(logFileProblems(fileProblems, logger));
 	const source = createDirectorySource({

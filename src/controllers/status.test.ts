@@ -10,6 +10,7 @@ import type { Finding } from "../mesh/finding.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
+import type { HeldBack } from "../reconcilers/distribution.ts";
 import { MemoryEventWriter } from "../store/memory-writer.ts";
 import { ObjectStore } from "../store/object-store.ts";
 import type { StatusWriter } from "../store/object-writer.ts";
@@ -50,6 +51,9 @@ class World implements Disposable {
 		failure: undefined,
 	});
 	readonly distribution = new MemoryDistribution();
+	readonly heldBack = new WritableSignal<ReadonlyMap<string, HeldBack>>(
+		new Map(),
+	);
 	readonly writer = new RecordingWriter();
 	readonly events = new MemoryEventWriter();
 	readonly clock = new TestClock();
@@ -61,6 +65,7 @@ class World implements Disposable {
 			allListed: this.store.allListed,
 			mesh: this.mesh,
 			distribution: this.distribution,
+			heldBack: this.heldBack,
 		},
 		statuses: this.writer,
 		events: this.events,
@@ -280,6 +285,37 @@ describe("StatusController", () => {
 			rejected: 0,
 			rejections: [],
 		});
+		await world.pass(20);
+		expect(world.taken()).to.deep.equal(["a: True/Ready"]);
+		expect(world.events.all.map(({ reason }) => reason)).to.deep.equal([
+			"Rejected",
+			"Recovered",
+		]);
+	});
+
+	it("says of a form that is kept out who refused it, until there is a newer one", async () => {
+		using world = await started("a", "b");
+		world.put(routeRule("a", { precedence: 1 }, { generation: 2 }));
+		await world.pass(20);
+		expect(world.taken()).to.deep.equal(["a: Unknown/Pending"]);
+		world.heldBack.set(
+			new Map([
+				[
+					"RouteRule/default/a",
+					{
+						generation: 2,
+						inForceGeneration: 1,
+						rejections: [{ proxy: "default/p", message: "no" }],
+					},
+				],
+			]),
+		);
+		await world.pass(20);
+		expect(world.taken()).to.deep.equal(["a: False/Rejected"]);
+		world.put(routeRule("a", { precedence: 2 }, { generation: 3 }));
+		await world.pass(20);
+		expect(world.taken()).to.deep.equal(["a: Unknown/Pending"]);
+		world.build();
 		await world.pass(20);
 		expect(world.taken()).to.deep.equal(["a: True/Ready"]);
 		expect(world.events.all.map(({ reason }) => reason)).to.deep.equal([

@@ -21,6 +21,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
 import type {
 	Distribution,
+	HeldBack,
 	ProxyRejection,
 } from "../reconcilers/distribution.ts";
 import { decideStatus } from "../reconcilers/status.ts";
@@ -56,6 +57,8 @@ export interface StatusInputs {
 	readonly allListed: Signal<boolean>;
 	readonly mesh: Signal<MeshState>;
 	readonly distribution: DistributionReader;
+	/** Objects that are kept out of the mesh, by `refKey`; absent where none ever is. */
+	readonly heldBack?: Signal<ReadonlyMap<string, HeldBack>>;
 }
 
 /** How often statuses are decided and written. Milliseconds. */
@@ -104,6 +107,7 @@ export class StatusController {
 	readonly #parts: StatusControllerParts;
 	readonly #pace: StatusPace;
 	readonly #evaluations: Counter;
+	readonly #spent: Counter;
 	readonly #writes: Counter;
 	readonly #failures: Counter;
 	readonly #stops: (() => void)[] = [];
@@ -120,6 +124,7 @@ export class StatusController {
 	#findingList: readonly Finding[] = [];
 	#objects: Objects | undefined;
 	#invalid: ReadonlyMap<string, InvalidObject> = new Map();
+	#heldBack: ReadonlyMap<string, HeldBack> = new Map();
 	#flush: { readonly firstMs: number; readonly cancel: () => void } | undefined;
 	#cancelLate: (() => void) | undefined;
 	#cancelSweep: (() => void) | undefined;
@@ -138,6 +143,10 @@ export class StatusController {
 			"lateen_status_decisions_total",
 			"Decisions about the status of one object.",
 		);
+		this.#spent = metrics.counter(
+			"lateen_status_decision_seconds_total",
+			"Time spent on decisions about statuses.",
+		);
 		this.#writes = metrics.counter(
 			"lateen_status_writes_total",
 			"Statuses written.",
@@ -149,6 +158,8 @@ export class StatusController {
 		this.#stops.push(
 			inputs.invalid.subscribe(() => this.#takeInvalid()),
 			inputs.objects.subscribe(() => this.#takeObjects()),
+			inputs.heldBack?.subscribe((now) => this.#takeHeldBack(now)) ??
+				(() => undefined),
 			inputs.mesh.subscribe((state) => this.#takeMesh(state)),
 			inputs.distribution.subscribe((refs) => this.#markAll(refs)),
 			inputs.distribution.subscribeTotals(() => this.#scheduleSweep()),
@@ -192,6 +203,17 @@ export class StatusController {
 		for (const [key, { ref }] of before) if (!now.has(key)) this.#mark(ref);
 	}
 
+	#takeHeldBack(now: ReadonlyMap<string, HeldBack>): void {
+		const before = this.#heldBack;
+		this.#heldBack = now;
+		for (const key of new Set([...before.keys(), ...now.keys()])) {
+			const said = this.#said.get(key);
+			// Of an object that nothing was said of yet, everything is said soon.
+			if (before.get(key) !== now.get(key) && said !== undefined)
+				this.#mark(said.status.ref);
+		}
+	}
+
 	#takeMesh(state: MeshState): void {
 		this.#markAll(this.#unbuilt.values());
 		if (state.findings === this.#findingList) return;
@@ -233,11 +255,13 @@ export class StatusController {
 
 	#decide(): void {
 		this.#flush = undefined;
+		const startMs = this.#parts.clock.monotonicMs();
 		const dirty = this.#dirty;
 		this.#dirty = new Map();
 		const gone: ObjectRef[] = [];
 		for (const [key, ref] of dirty)
 			if (!this.#decideOne(key, ref)) gone.push(ref);
+		this.#spent.add((this.#parts.clock.monotonicMs() - startMs) / 1000);
 		if (gone.length > 0) this.#parts.statuses.forget(gone);
 		this.#scheduleLate();
 		this.#write();
@@ -262,6 +286,9 @@ export class StatusController {
 		const goodGeneration = good?.metadata.generation;
 		const said = this.#said.get(key);
 		const distribution = inputs.distribution.of(ref);
+		const held = inputs.heldBack?.value.get(key);
+		// A newer form is not held back for what an older one did.
+		const heldBack = held?.generation === goodGeneration ? held : undefined;
 		const nowMs = clock.nowMs();
 		const status = decideStatus(
 			{
@@ -273,12 +300,13 @@ export class StatusController {
 				buildFailure: failureText(inputs.mesh.value),
 				findings: this.#findings.get(key) ?? [],
 				distribution,
+				heldBack,
 				previous: said?.status,
 			},
 			nowMs,
 		);
 		this.#evaluations.add();
-		const { rejections } = distribution;
+		const { rejections } = heldBack ?? distribution;
 		for (const event of decideEvents({
 			previous: said?.status,
 			next: status,

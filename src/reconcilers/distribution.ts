@@ -23,3 +23,13 @@ export interface ProxyRejection {
 	readonly proxy: string;
 	readonly message: string;
 }
+
+/** An object whose newest good form is kept out of the mesh, because proxies refused what it became. */
+export interface HeldBack {
+	/** The generation that is held back. */
+	readonly generation: number;
+	/** The generation that is in the mesh instead; undefined when there is none. */
+	readonly inForceGeneration: number | undefined;
+	/** A few refusals; none while it is still being found out whether this object is to blame. */
+	readonly rejections: readonly ProxyRejection[];
+}

@@ -13,6 +13,7 @@ const seen: SeenObject = {
 	buildFailure: undefined,
 	findings: [],
 	distribution: noDistribution,
+	heldBack: undefined,
 	previous: undefined,
 };
 

@@ -28,6 +28,7 @@ const live: SeenObject = {
 	buildFailure: undefined,
 	findings: [],
 	distribution: everywhere,
+	heldBack: undefined,
 	previous: undefined,
 };
 
@@ -202,6 +203,40 @@ describe("decideStatus", () => {
 			],
 		},
 		{
+			name: "is refused while its newest form is kept out of the mesh, whatever proxies have of an older one",
+			seen: {
+				isBuilt: false,
+				heldBack: {
+					generation: 5,
+					inForceGeneration: 4,
+					rejections: [{ proxy: "a", message: "no" }],
+				},
+			},
+			want: [
+				"True/Accepted",
+				"True/Resolved",
+				"False/Rejected",
+				"False/Rejected",
+			],
+		},
+		{
+			name: "is unknown while it is kept out and nobody knows yet who is to blame",
+			seen: {
+				isBuilt: false,
+				heldBack: {
+					generation: 5,
+					inForceGeneration: undefined,
+					rejections: [],
+				},
+			},
+			want: [
+				"True/Accepted",
+				"Unknown/NotInForce",
+				"Unknown/Pending",
+				"Unknown/NotInForce",
+			],
+		},
+		{
 			name: "takes what is wrong before what is unknown as the summary",
 			seen: {
 				findings: [finding("ResolvedRefs", "SubsetEmpty")],
@@ -280,6 +315,34 @@ describe("decideStatus", () => {
 			messageOf(
 				{ ...seen, distribution: { ...seen.distribution, generation: 4 } },
 				"Programmed",
+			),
+		).to.include("Generation 4 of the object stays in force.");
+	});
+
+	it("says which form is in force while a newer one is kept out", () => {
+		const seen = {
+			...live,
+			isBuilt: false,
+			heldBack: {
+				generation: 5,
+				inForceGeneration: 4,
+				rejections: [{ proxy: "default/a", message: "unknown field" }],
+			},
+		};
+		const status = decideStatus(seen, 0);
+		expect(messageOf(seen, "Programmed")).to.equal(
+			"1 of 3 proxies refused generation 5. default/a says: unknown field. Generation 4 of the object stays in force.",
+		);
+		expect(conditionOf(status, "ResolvedRefs")?.observedGeneration).to.equal(4);
+		expect(status.proxies).to.deep.equal({
+			total: 3,
+			acknowledged: 0,
+			rejected: 1,
+		});
+		expect(
+			messageOf(
+				{ ...seen, generation: 6, violations: [violation] },
+				"Accepted",
 			),
 		).to.include("Generation 4 of the object stays in force.");
 	});

@@ -21,7 +21,7 @@ import {
 } from "../api/status.ts";
 import type { Violation } from "../api/violation.ts";
 import type { Finding } from "../mesh/finding.ts";
-import type { Distribution } from "./distribution.ts";
+import type { Distribution, HeldBack } from "./distribution.ts";
 import type { StatusReason } from "./reasons.ts";
 import { bounded, printNames, quoted } from "./sentences.ts";
 
@@ -41,6 +41,8 @@ export interface SeenObject {
 	/** Of the mesh in force, about this object. */
 	readonly findings: readonly Finding[];
 	readonly distribution: Distribution;
+	/** Set while the good form is kept out of the mesh. */
+	readonly heldBack: HeldBack | undefined;
 	/** What was said of it last. */
 	readonly previous: ObjectStatus | undefined;
 }
@@ -105,12 +107,11 @@ function conditionFrom(
 }
 
 function decideAccepted(seen: SeenObject): Verdict {
-	const { generation, violations, goodGeneration } = seen;
+	const { generation, violations, goodGeneration, heldBack } = seen;
 	if (violations.length > 0) {
-		const stays =
-			goodGeneration === undefined
-				? "No earlier form of the object is known, so nothing of it is in force."
-				: `Generation ${goodGeneration} of the object stays in force.`;
+		const stays = sayInForce(
+			heldBack === undefined ? goodGeneration : heldBack.inForceGeneration,
+		);
 		const listed = listProblems(violations);
 		return {
 			status: "False",
@@ -119,6 +120,13 @@ function decideAccepted(seen: SeenObject): Verdict {
 			generation,
 		};
 	}
+	if (heldBack !== undefined)
+		return {
+			status: "True",
+			reason: "Accepted",
+			message: "The object is valid; Programmed says why it is not in use.",
+			generation,
+		};
 	return (
 		notBuilt(seen, generation) ??
 		foundFalse(seen, "Accepted", generation) ?? {
@@ -131,22 +139,25 @@ function decideAccepted(seen: SeenObject): Verdict {
 }
 
 function decideResolved(seen: SeenObject): Verdict {
-	const { goodGeneration } = seen;
-	if (goodGeneration === undefined) return notInForce(seen);
+	const { goodGeneration, heldBack } = seen;
+	const generation =
+		heldBack === undefined ? goodGeneration : heldBack.inForceGeneration;
+	if (generation === undefined) return notInForce(seen);
 	return (
-		notBuilt(seen, goodGeneration) ??
-		foundFalse(seen, "ResolvedRefs", goodGeneration) ?? {
+		(heldBack === undefined ? notBuilt(seen, generation) : undefined) ??
+		foundFalse(seen, "ResolvedRefs", generation) ?? {
 			status: "True",
 			reason: "Resolved",
 			message: "Everything that the object names exists.",
-			generation: goodGeneration,
+			generation,
 		}
 	);
 }
 
 function decideProgrammed(seen: SeenObject): Verdict {
-	const { goodGeneration: generation, distribution } = seen;
+	const { goodGeneration: generation, distribution, heldBack } = seen;
 	if (generation === undefined) return notInForce(seen);
+	if (heldBack !== undefined) return decideHeldBack(heldBack, distribution);
 	const { total, acknowledged, rejected, rejections } = distribution;
 	const unbuilt = notBuilt(seen, generation);
 	if (unbuilt) return unbuilt;
@@ -154,7 +165,12 @@ function decideProgrammed(seen: SeenObject): Verdict {
 		return {
 			status: "False",
 			reason: "Rejected",
-			message: sayRejected(distribution, generation),
+			message: [
+				sayRejected(distribution, generation),
+				isOlder(distribution, generation)
+					? sayInForce(distribution.generation)
+					: "What these proxies had before stays in force there.",
+			].join(" "),
 			generation,
 		};
 	if (isOlder(distribution, generation))
@@ -185,6 +201,26 @@ function decideProgrammed(seen: SeenObject): Verdict {
 		status: "True",
 		reason: "Programmed",
 		message: `Generation ${generation} is live: ${acknowledged} of ${total} proxies that need the object have acknowledged it.`,
+		generation,
+	};
+}
+
+function decideHeldBack(
+	{ generation, inForceGeneration, rejections }: HeldBack,
+	{ total, rejected }: Distribution,
+): Verdict {
+	if (rejections.length === 0)
+		return {
+			status: "Unknown",
+			reason: "Pending",
+			message: `Generation ${generation} is held back until it is known which object a proxy refuses. ${sayInForce(inForceGeneration)}`,
+			generation,
+		};
+	const refused = { total, rejected, rejections };
+	return {
+		status: "False",
+		reason: "Rejected",
+		message: `${sayRejected(refused, generation)} ${sayInForce(inForceGeneration)}`,
 		generation,
 	};
 }
@@ -273,8 +309,18 @@ function isOlder(
 	return made !== undefined && made !== generation;
 }
 
+function sayInForce(generation: number | undefined): string {
+	return generation === undefined
+		? "No earlier form of the object is known, so nothing of it is in force."
+		: `Generation ${generation} of the object stays in force.`;
+}
+
 function sayRejected(
-	{ total, rejected, rejections, generation: made }: Distribution,
+	{
+		total,
+		rejected,
+		rejections,
+	}: Pick<Distribution, "total" | "rejected" | "rejections">,
 	generation: number,
 ): string {
 	const named = rejections.slice(0, maxNamed);
@@ -287,9 +333,6 @@ function sayRejected(
 		`${count} of ${Math.max(total, count)} proxies refused generation ${generation}.`,
 		...words.map((text) => (text.endsWith(".") ? text : `${text}.`)),
 		...(more > 0 && named.length > 0 ? [`And ${more} more.`] : []),
-		made !== undefined && made !== generation
-			? `Generation ${made} of the object stays in force.`
-			: "What these proxies had before stays in force there.",
 	].join(" ");
 }
 
@@ -301,15 +344,21 @@ function sayDistributing(
 	return `${acknowledged} of ${total} proxies that need the object have acknowledged generation ${generation}; it waits for ${names}.`;
 }
 
-/** While the good form is not built or not given out, nobody has acknowledged it. */
+/** While the good form is not built, held back or not given out, nobody has acknowledged it. */
 function countsOf({
 	distribution,
 	isBuilt,
 	goodGeneration,
+	heldBack,
 }: SeenObject): ProxyCounts {
-	const { total, rejected } = distribution;
+	const { total } = distribution;
+	const rejected = Math.max(
+		distribution.rejected,
+		heldBack?.rejections.length ?? 0,
+	);
 	const isCurrent =
 		isBuilt &&
+		heldBack === undefined &&
 		goodGeneration !== undefined &&
 		!isOlder(distribution, goodGeneration);
 	return {
