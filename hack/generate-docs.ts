@@ -4,9 +4,11 @@
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { listCommands } from "../src/cli/command-list.ts";
 import { printSettingsPage } from "../src/settings/print-settings-page.ts";
 import { serveSchema } from "../src/settings/schema.ts";
 import { findErrorCodes } from "./docs/error-codes.ts";
+import { printCliPage } from "./docs/print-cli-page.ts";
 import { printReasonsPage } from "./docs/print-reasons-page.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -22,7 +24,17 @@ for (const problem of found.flatMap(({ problems }) => problems)) {
 	process.exitCode = 1;
 }
 
+// Nothing is run, so the parts are never asked for anything.
+const parts = {
+	serve: () => Promise.reject(new Error("not here")),
+	readTokenKey: () => Promise.reject(new Error("not here")),
+};
+const commands = await Promise.all(
+	listCommands(parts).map((listed) => listed.load()),
+);
+
 const pages = [
+	{ path: "docs/cli.md", text: printCliPage(commands) },
 	{ path: "docs/settings.md", text: printSettingsPage(serveSchema) },
 	{
 		path: "docs/reasons.md",

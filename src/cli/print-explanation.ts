@@ -113,6 +113,9 @@ function addTries(
 				lines.mark(condition.holds, printCondition(condition), 8);
 		if (one.taken && one.conditions.length === 0)
 			lines.mark(true, "asks for nothing", 8);
+		// Filter chains are not tried in order: the most specific one wins.
+		if (!one.taken && one.conditions.every(({ holds }) => holds))
+			lines.mark(false, "another says more about the connection", 8);
 	}
 	if (untried.length > 0) {
 		const names = untried.slice(0, 3).join(", ");
@@ -266,7 +269,11 @@ function addSeen(lines: Lines, after: SeenRequest, before: SeenRequest): void {
 			lines.more(`${name} is removed`);
 }
 
-function verdictOf({ outcome, answered }: Explanation): string {
+function verdictOf({ outcome, answered, virtualHost }: Explanation): string {
+	const refusal =
+		virtualHost === undefined
+			? "the proxy closes the connection"
+			: "the proxy says 503";
 	switch (outcome.kind) {
 		case "redirect":
 		case "respond":
@@ -279,7 +286,7 @@ function verdictOf({ outcome, answered }: Explanation): string {
 			if (outcome.fault?.abort?.percent === 100)
 				return "The proxy answers by itself: a fault that a rule injects.";
 			if (!answered)
-				return "Nobody can answer: the proxy says 503, because no endpoint is there.";
+				return `Nobody can answer: ${refusal}, because no endpoint is there.`;
 			const empty = outcome.targets.filter(
 				({ percent, endpoints, discovery }) =>
 					percent > 0 && discovery !== "asked for" && endpoints.length === 0,
@@ -287,7 +294,7 @@ function verdictOf({ outcome, answered }: Explanation): string {
 			const share = empty.reduce((sum, { percent }) => sum + percent, 0);
 			return share === 0
 				? "An endpoint answers."
-				: `An endpoint answers, but ${printPercent(share)} of the requests get 503, because no endpoint is there.`;
+				: `An endpoint answers, but ${printPercent(share)} find no endpoint: ${refusal}.`;
 		}
 	}
 }
