@@ -44,7 +44,11 @@ export function encodeRequest(fields: RequestFields): Buffer {
 		responseNonce: nonce,
 		...(node && { node }),
 	});
-	const bytes = toBinary(DeltaDiscoveryRequestSchema, message);
+	return encodeFrame(toBinary(DeltaDiscoveryRequestSchema, message));
+}
+
+/** An encoded message as gRPC sends it. */
+export function encodeFrame(bytes: Uint8Array): Buffer {
 	const framed = Buffer.alloc(5 + bytes.length);
 	framed.writeUInt32BE(bytes.length, 1);
 	framed.set(bytes, 5);
@@ -103,6 +107,14 @@ function readVarint(bytes: Buffer, start: number): readonly [number, number] {
 		if (byte < 0x80) return [value, at + 1];
 		factor *= 0x80;
 	}
+}
+
+/** Name and version of an encoded `Resource` message. */
+export function nameAndVersionOf(
+	bytes: Buffer,
+): readonly [name: string, version: string] {
+	const { name, version } = fromBinary(ResourceSchema, bytes);
+	return [name, version];
 }
 
 /** Names under which a client asks for the endpoints of encoded clusters. */

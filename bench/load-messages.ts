@@ -22,12 +22,16 @@ export type LoadCommand =
 	  }
 	/** Answered when every stream has received a response that holds this text. */
 	| { readonly op: "await"; readonly marker: string }
+	/** Cuts every connection at once and connects again with what each stream has. */
+	| { readonly op: "storm" }
 	| { readonly op: "totals" };
 
 /** What all streams have received since they were opened. */
 export interface Totals {
 	readonly bytes: number;
 	readonly responses: number;
+	/** Removals, of any type. */
+	readonly removed: number;
 	/** Number of resources and removals, by the last part of their type. */
 	readonly resources: Readonly<Record<string, number>>;
 }
@@ -44,5 +48,11 @@ export type LoadReport =
 	| { readonly op: "watching" }
 	/** When each stream received the marker. */
 	| { readonly op: "received"; readonly atMs: readonly number[] }
+	/** Every stream knows that all it said was understood. */
+	| {
+			readonly op: "restored";
+			readonly cutMs: number;
+			readonly atMs: readonly number[];
+	  }
 	| { readonly op: "totals"; readonly totals: Totals }
 	| { readonly op: "failed"; readonly message: string };

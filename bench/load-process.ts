@@ -56,6 +56,12 @@ export class LoadProcess implements AsyncDisposable {
 		return (await this.#next("received")).atMs;
 	}
 
+	/** Cuts all streams and waits until each is where it was. */
+	async storm(): Promise<ReportOf<"restored">> {
+		this.#tell({ op: "storm" });
+		return this.#next("restored");
+	}
+
 	/** What was received so far. */
 	async totals(): Promise<Totals> {
 		this.#tell({ op: "totals" });

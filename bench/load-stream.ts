@@ -4,7 +4,10 @@ import {
 	connect,
 } from "node:http2";
 import { fromJson } from "@bufbuild/protobuf";
-import { NodeSchema } from "../src/gen/envoy/envoy/config/core/v3/base_pb.js";
+import {
+	type Node,
+	NodeSchema,
+} from "../src/gen/envoy/envoy/config/core/v3/base_pb.js";
 import { generateBootstrap } from "../src/xds/bootstrap.ts";
 import {
 	encodeRequest,
@@ -15,6 +18,7 @@ import {
 	routeNamesOf,
 	typeUrls,
 } from "./discovery.ts";
+import { Kept } from "./kept.ts";
 import type { Expected, StreamPlan } from "./load-messages.ts";
 import { systemMs } from "./mesh-files.ts";
 
@@ -31,6 +35,8 @@ export interface Shared {
 	onMessage(stream: LoadStream, message: Buffer, atMs: number): void;
 	onResponse(response: Response): void;
 	onSynced(stream: LoadStream): void;
+	/** A stream that was opened again knows that the server has understood what it has. */
+	onRestored(stream: LoadStream): void;
 	onFailure(error: unknown): void;
 }
 
@@ -51,9 +57,14 @@ export class LoadStream {
 	#buffered = 0;
 	#received = { cluster: 0, endpoint: 0, virtualHost: 0 };
 	#synced = false;
+	#restored = false;
 	#closing = false;
+	readonly #open: readonly [Server, StreamPlan, Shared];
+	readonly #kept: Kept;
 
-	constructor(server: Server, plan: StreamPlan, shared: Shared) {
+	constructor(server: Server, plan: StreamPlan, shared: Shared, before?: Kept) {
+		this.#open = [server, plan, shared];
+		this.#kept = before ?? new Kept();
 		this.#shared = shared;
 		this.#session = connect(`http://${server.host}:${server.port}`, {
 			settings: { initialWindowSize: window },
@@ -76,7 +87,25 @@ export class LoadStream {
 			this.#failed(new Error("The stream was closed.")),
 		);
 		this.#stream.on("data", (chunk: Buffer) => this.#take(chunk));
-		this.#ask("cluster", { node: nodeOf(server, plan) });
+		const node = nodeOf(server, plan);
+		if (before === undefined) this.#ask("cluster", { node });
+		else this.#resume(node);
+	}
+
+	/** A new stream of the same proxy, which says what this one has. */
+	again(): LoadStream {
+		const [server, plan, shared] = this.#open;
+		return new LoadStream(server, plan, shared, this.#kept);
+	}
+
+	/** As Envoy does: one request for each type, with names and versions of all that it has. */
+	#resume(node: Node): void {
+		this.#synced = true;
+		for (const message of this.#kept.requests(node))
+			this.#stream.write(message);
+		for (const name of this.#kept.asked) this.#asked.add(name);
+		// The answer says that everything before it was understood.
+		this.#send({ typeUrl: typeUrls.endpoint, subscribe: ["nothing-like-it"] });
 	}
 
 	/** Ends the stream and its connection. */
@@ -120,6 +149,11 @@ export class LoadStream {
 		this.#shared.onResponse(response);
 		const { typeUrl, nonce, resources } = response;
 		this.#send({ typeUrl, nonce });
+		this.#kept.note(typeUrl, resources);
+		if (this.#synced && !this.#restored && response.removed > 0) {
+			this.#restored = true;
+			this.#shared.onRestored(this);
+		}
 		switch (typeUrl) {
 			case typeUrls.cluster:
 				this.#received.cluster += resources.length;

@@ -4,9 +4,12 @@ import type { LoadCommand, LoadReport } from "./load-messages.ts";
 import { LoadStream } from "./load-stream.ts";
 import { systemMs } from "./mesh-files.ts";
 
-const streams: LoadStream[] = [];
-const totals = { bytes: 0, responses: 0 };
+let streams: LoadStream[] = [];
+const totals = { bytes: 0, responses: 0, removed: 0 };
+/** By stream that was opened again, when it was where it had been. */
+const restored = new Map<LoadStream, number>();
 const resources: Record<string, number> = {};
+let cutMs = 0;
 let waiting:
 	| { readonly marker: Buffer; readonly atMs: Map<LoadStream, number> }
 	| undefined;
@@ -39,11 +42,17 @@ function open(command: Extract<LoadCommand, { op: "open" }>): void {
 			const type = response.typeUrl.split(".").at(-1) ?? "";
 			resources[type] =
 				(resources[type] ?? 0) + response.resources.length + response.removed;
+			totals.removed += response.removed;
 		},
 		onSynced: (stream: LoadStream) => {
 			synced.add(stream);
 			if (synced.size === command.streams.length)
 				report({ op: "synced", openedMs, syncedMs: systemMs() });
+		},
+		onRestored: (stream: LoadStream) => {
+			restored.set(stream, systemMs());
+			if (restored.size < streams.length) return;
+			report({ op: "restored", cutMs, atMs: [...restored.values()] });
 		},
 		onFailure: (error: unknown) => {
 			if (failed) return;
@@ -56,6 +65,13 @@ function open(command: Extract<LoadCommand, { op: "open" }>): void {
 		streams.push(new LoadStream(command, plan, shared));
 }
 
+function storm(): void {
+	restored.clear();
+	cutMs = systemMs();
+	for (const stream of streams) stream.close();
+	streams = streams.map((stream) => stream.again());
+}
+
 process.on("message", (command: LoadCommand) => {
 	switch (command.op) {
 		case "open":
@@ -64,6 +80,9 @@ process.on("message", (command: LoadCommand) => {
 		case "await":
 			waiting = { marker: Buffer.from(command.marker), atMs: new Map() };
 			report({ op: "watching" });
+			return;
+		case "storm":
+			storm();
 			return;
 		case "totals":
 			report({ op: "totals", totals: { ...totals, resources } });

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what the control plane needs, as a table with aims.
  *
- *   --only NAME   one part: control-plane, scale, encode or mesh
+ *   --only NAME   one part: control-plane, scale, status, storm, encode or mesh
  *   --quick       smaller and shorter; its figures compare with nothing
  *   --json FILE   the figures as a list of {name, value, unit, aim, meets}
  *   --write       the table into bench/results/
@@ -22,9 +22,22 @@ import { measureEncode } from "./encode.ts";
 import { type Figure, figure, printFigures, quantile } from "./figure.ts";
 import { measureMesh } from "./mesh.ts";
 import { machine } from "./server-process.ts";
+import {
+	measureStatus,
+	type StatusCost,
+	type StatusOptions,
+} from "./status.ts";
+import { measureStorm, type StormCost } from "./storm.ts";
 
 const root = join(import.meta.dirname, "..");
-const parts = ["control-plane", "scale", "encode", "mesh"] as const;
+const parts = [
+	"control-plane",
+	"scale",
+	"status",
+	"storm",
+	"encode",
+	"mesh",
+] as const;
 type Part = (typeof parts)[number];
 
 async function main(signal: AbortSignal): Promise<void> {
@@ -39,9 +52,9 @@ async function main(signal: AbortSignal): Promise<void> {
 		},
 	});
 	const wanted = values.only.map(parsePart);
-	const needsServer = wanted.some(
-		(p) => p === "control-plane" || p === "scale",
-	);
+	const needsBase = wanted.some((p) => p === "control-plane" || p === "scale");
+	const needsServer =
+		needsBase || wanted.some((p) => p === "status" || p === "storm");
 	const program =
 		values.program ?? (needsServer ? await buildProgram(signal) : "");
 	const normal: ControlPlaneOptions = {
@@ -62,7 +75,7 @@ async function main(signal: AbortSignal): Promise<void> {
 
 	const figures: Figure[] = [];
 	let base: ControlPlaneCost | undefined;
-	if (needsServer) {
+	if (needsBase) {
 		say(describe(normal));
 		base = await measureControlPlane(normal);
 	}
@@ -71,6 +84,20 @@ async function main(signal: AbortSignal): Promise<void> {
 	if (base && wanted.includes("scale")) {
 		say(describe(large));
 		figures.push(...scaleFigures(base, await measureControlPlane(large)));
+	}
+	if (wanted.includes("status")) {
+		say(`Status: ${describe(normal)}`);
+		figures.push(...statusFigures(normal, await measureStatus(normal)));
+	}
+	if (wanted.includes("storm")) {
+		const storm = {
+			...normal,
+			rules: normal.services,
+			streams: normal.streams * 5,
+			rounds: values.quick ? 5 : 20,
+		};
+		say(`Storm: ${describe(storm)}`);
+		figures.push(...stormFigures(await measureStorm(storm)));
 	}
 	if (wanted.includes("encode")) figures.push(...encodeFigures());
 	if (wanted.includes("mesh")) figures.push(...meshFigures());
@@ -185,9 +212,47 @@ function scaleFigures(
 	];
 }
 
+function statusFigures(
+	{ streams }: StatusOptions,
+	cost: StatusCost,
+): readonly Figure[] {
+	const [none, all, twice] = cost.rssMb;
+	return [
+		figure("programmed-p50", quantile(cost.programmedMs, 0.5), "ms"),
+		figure("programmed-p99", quantile(cost.programmedMs, 0.99), "ms", "< 150"),
+		figure("status-writes-per-change", cost.writesPerChange, ""),
+		figure("status-writes-per-transition", cost.writesPerTransition, "", "≤ 1"),
+		figure("status-decisions-per-change", cost.decisionsPerChange, ""),
+		figure("rss-without-proxies", none, "MB"),
+		figure("rss-with-proxies", all, "MB"),
+		figure("rss-with-twice-the-proxies", twice, "MB"),
+		figure("rss-per-proxy", (twice - all) / streams, "MB", "≤ 0.3"),
+	];
+}
+
+function stormFigures(cost: StormCost): readonly Figure[] {
+	return [
+		figure("storm-first-sync-wall", cost.syncWallMs, "ms"),
+		figure("storm-first-sync-cpu", cost.syncCpuMs, "ms"),
+		figure("storm-resources-per-proxy", cost.resourcesPerStream, ""),
+		figure("storm-rss", cost.rssMb, "MB"),
+		figure("storm-programmed-p50", quantile(cost.programmedMs, 0.5), "ms"),
+		figure("storm-programmed-worst", Math.max(...cost.programmedMs), "ms"),
+		figure("storm-all-rules-programmed", cost.allProgrammedMs, "ms"),
+		figure("storm-all-rules-decisions", cost.allDecisionMs, "ms"),
+		figure("storm-all-rules-writes-per-rule", cost.allWritesPerRule, ""),
+		figure("storm-wall", cost.stormWallMs, "ms"),
+		figure("storm-status-wall", cost.stormStatusMs, "ms"),
+		figure("storm-cpu", cost.stormCpuMs, "ms"),
+		figure("storm-status-decisions", cost.sweepMs, "ms"),
+		figure("storm-bytes", cost.stormBytes, "B"),
+		figure("storm-resources-sent-again", cost.stormResent, "", "≤ 0"),
+	];
+}
+
 function encodeFigures(): readonly Figure[] {
 	return measureEncode().flatMap(({ name, library, own }) => {
-		const key = name.replaceAll(/[ ,]+/g, "-");
+		const key = name.replaceAll(",", "").replaceAll(" ", "-");
 		return [
 			figure(`encode-${key}`, own, "µs"),
 			figure(`encode-${key}-times-faster-than-library`, library / own, ""),
@@ -208,7 +273,10 @@ for (const name of ["SIGINT", "SIGTERM"] as const)
 	process.once(name, () => stopping.abort(new Error(`Ended by ${name}.`)));
 try {
 	await main(stopping.signal);
-} catch (error) {
+} catch (thrown) {
+	const error: unknown = stopping.signal.aborted
+		? stopping.signal.reason
+		: thrown;
 	console.error(error instanceof Error ? `bench: ${error.message}` : error);
 	process.exitCode = 1;
 }

@@ -12,6 +12,8 @@ export interface ServerProcess extends AsyncDisposable {
 	/** Where proxies connect. */
 	readonly host: string;
 	readonly port: number;
+	/** Where the admin API is, as `serve.json` writes it. */
+	readonly admin: string;
 	/** CPU time used so far, user and system, in milliseconds; exact to 10 ms. */
 	cpuMs(): Promise<number>;
 	/** Memory in RAM, in MB. */
@@ -72,6 +74,7 @@ export async function startServer(
 			pid,
 			host: xds.slice(0, colon),
 			port: Number(xds.slice(colon + 1)),
+			admin,
 			cpuMs: () => cpuMs(pid),
 			rssMb: () => rssMb(pid),
 			metric: (name) => metric(admin, name),
@@ -128,9 +131,7 @@ async function rssMb(pid: number): Promise<number> {
 }
 
 async function metric(admin: string, name: string): Promise<number> {
-	const server = admin.startsWith("unix:")
-		? { path: admin.slice("unix:".length) }
-		: { url: `http://${admin}` };
+	const server = adminServer(admin);
 	const answer = await request({ server, method: "GET", path: "/metrics" });
 	const text = await answer.text();
 	const lines = text
@@ -142,6 +143,15 @@ async function metric(admin: string, name: string): Promise<number> {
 	return lines
 		.map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)))
 		.reduce((sum, value) => sum + value, 0);
+}
+
+/** Where requests for the admin API go. */
+export function adminServer(
+	admin: string,
+): { readonly path: string } | { readonly url: string } {
+	return admin.startsWith("unix:")
+		? { path: admin.slice("unix:".length) }
+		: { url: `http://${admin}` };
 }
 
 /** The machine in a few words. */
