@@ -105,7 +105,10 @@ async function main(signal: AbortSignal): Promise<void> {
 	const table = printFigures(figures);
 	console.log(`\n${table}\n`);
 	if (values.json !== undefined)
-		await writeFile(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
+		await writeFile(
+			values.json,
+			`${JSON.stringify(figures, (_, value: unknown) => value ?? null, 2)}\n`,
+		);
 	if (values.write)
 		await writeFile(
 			join(root, "bench/results/control-plane.md"),
