@@ -18,14 +18,13 @@ ${printLogin(page.user)}
 </header>
 <main>
 ${printDetails(page.details)}
-${printReviews(page.reviews)}
 <section class="watch">
-<h2>Who answers</h2>
-<p>One square for each answer of <em>reviews</em>, newest last.
-<label><input type="checkbox" id="watch"> keep asking</label></p>
+<h2>Who answers <label><input type="checkbox" id="watch"> keep asking</label></h2>
 <div id="squares" role="img" aria-label="versions of reviews that answered"></div>
-<p id="shares" class="muted">Tick the box, change a rule, and watch.</p>
+<p class="legend"><span id="shares">One square for each answer of reviews, newest last. Tick the box, change a rule, and watch.</span>
+<span><i class="v1"></i> v1, no stars</span> <span><i class="v2"></i> v2, black stars</span> <span><i class="v3"></i> v3, red stars</span></p>
 </section>
+${printReviews(page.reviews)}
 </main>
 <footer>${printParts(page)}</footer>
 <script>${SCRIPT}</script>
@@ -124,8 +123,8 @@ const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --paper: #14191f; --card: #1c232b; --line: #2d3742; --muted: #97a1ac; --sea: #6cc4dd; --red: #ff6a62; --black: #f4f2ed; --v1: #5d6873; --v2: #f4f2ed; --v3: #ff6a62; } }
 * { box-sizing: border-box; }
 body { margin: 0; font: 17px/1.55 Georgia, "Times New Roman", serif; color: var(--ink); background: var(--paper); }
-header, footer, button, input, label, small, dt, .muted, #shares { font-family: system-ui, sans-serif; }
-header { display: flex; justify-content: space-between; align-items: center; gap: 1rem; flex-wrap: wrap; padding: .8rem max(1rem, calc(50vw - 22rem)); border-bottom: 1px solid var(--line); background: var(--card); }
+header, footer, button, input, label, small, dt, .muted, .legend { font-family: system-ui, sans-serif; }
+header { display: flex; justify-content: space-between; align-items: center; gap: 1rem; flex-wrap: wrap; padding: .8rem max(1rem, calc(50vw - 21rem)); border-bottom: 1px solid var(--line); background: var(--card); }
 .brand { display: flex; align-items: center; gap: .5rem; color: var(--sea); font-size: 1.1rem; }
 form { display: flex; gap: .5rem; align-items: center; font: 15px system-ui, sans-serif; }
 input:not([type=checkbox]) { font-size: 15px; padding: .35rem .6rem; border: 1px solid var(--line); border-radius: 6px; background: var(--paper); color: var(--ink); width: 14rem; }
@@ -142,9 +141,14 @@ blockquote p { margin: 0 0 .4rem; } cite { color: var(--muted); font-size: .9rem
 .stars { font-size: 1.3rem; letter-spacing: .1em; line-height: 1.2; margin-bottom: .3rem; } .stars span { opacity: .18; }
 .stars.red { color: var(--red); } .stars.black { color: var(--black); }
 .notice { padding: .6rem .9rem; border-left: 4px solid var(--red); background: var(--card); margin: 0 0 .4rem; }
-#squares { display: flex; flex-wrap: wrap; gap: 3px; min-height: 14px; } #squares i { width: 14px; height: 14px; border-radius: 3px; background: var(--line); }
-#squares .v1 { background: var(--v1); } #squares .v2 { background: var(--v2); } #squares .v3 { background: var(--v3); }
-label { font-size: .9rem; margin-left: .6rem; white-space: nowrap; }
+.watch { padding: .9rem 1.2rem; margin-top: 1.6rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
+.watch h2 { display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; margin: 0 0 .7rem; }
+#squares { display: flex; flex-wrap: wrap; align-content: flex-start; gap: 3px; min-height: 48px; }
+.watch i { width: 14px; height: 14px; border-radius: 3px; background: var(--line); }
+.watch .v1 { background: var(--v1); } .watch .v2 { background: var(--v2); } .watch .v3 { background: var(--v3); }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; margin: .7rem 0 0; color: var(--muted); font-size: .8rem; }
+.legend #shares { flex-basis: 100%; } .legend i { display: inline-block; width: 10px; height: 10px; margin-right: .25rem; }
+label { font-size: .9rem; font-weight: normal; white-space: nowrap; }
 footer { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; justify-content: center; padding: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: .8rem; }
 `;
 
