@@ -4,7 +4,7 @@ import type { Bookinfo } from "./bookinfo.ts";
 
 /** What to try in the running demo, with the very files and commands. */
 export function printThreeThings(bookinfo: Bookinfo): string {
-	const { url, files, stateDir, controlPlane } = bookinfo;
+	const { url, files, stateDir } = bookinfo;
 	const rules = join(files, "rules/reviews.yaml");
 	const title = (text: string): string => styleText("bold", text);
 	const command = (text: string): string => `     ${styleText("cyan", text)}`;
@@ -26,10 +26,10 @@ ${command(`curl -s --cookie user=jason ${url}api/page`)}
 ${command(`sed -i.bak 's/v3}, weight: /v3}, weight: -/' ${rules}`)}
      Before you save, this would have told you, with line and remedy:
 ${command(`npm run --silent lateen -- validate ${files}`)}
-     The control plane told its log:
-${command(`tail -n 3 ${controlPlane.logFile}`)}
-     And the proxies never heard of it:
-${command(`npm run --silent lateen -- proxies --state-dir ${stateDir}`)}
+     One screen says what is wrong with it, and that the other rules are live:
+${command(`npm run --silent lateen -- get routerules --state-dir ${stateDir}`)}
+     Mend it, and wait until every proxy has it:
+${command(`mv ${rules}.bak ${rules} && npm run --silent lateen -- wait rr/reviews --state-dir ${stateDir}`)}
 
 Ctrl-C ends everything.
 `;
