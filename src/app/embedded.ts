@@ -2,19 +2,23 @@
  * Embedded mode, wired together:
  *
  *   directory ─▶ ObjectStore ─▶ MeshController ─▶ Catalog ─▶ ADS ─▶ gRPC on loopback
+ *                     │   Quarantine ──┘◀──── accepted, refused ──┘
  *                     ├───────────────┼──────────────┴─▶ StatusController
  *                     └───────────────┴───────────────────────┴───▶ admin API
  *
  * Proxies are let in only once there is a mesh: one that was told of an empty
  * mesh would drop what it still serves with.
  */
+import { join } from "node:path";
 import { adminApi } from "../admin/http.ts";
+import { LastGoodKeeper } from "../controllers/last-good.ts";
 import { MeshController } from "../controllers/mesh.ts";
+import { Quarantine } from "../controllers/quarantine.ts";
 import { StatusController } from "../controllers/status.ts";
 import { isCancelled } from "../lib/is-cancelled.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
 import { systemClock } from "../lib/system-clock.ts";
-import { buildMesh } from "../mesh/build.ts";
+import { buildMesh, type MeshBuild } from "../mesh/build.ts";
 import { type Address, printAddress } from "../net/address.ts";
 import { serveGrpc } from "../net/grpc-server.ts";
 import { serveHttp } from "../net/http-server.ts";
@@ -32,16 +36,19 @@ import {
 	MemoryStatusWriter,
 } from "../store/memory-writer.ts";
 import { ObjectStore } from "../store/object-store.ts";
+import { refKey } from "../store/ref-key.ts";
 import { Catalog } from "../xds/catalog.ts";
 import { adsMethods } from "../xds/server/ads.ts";
 import { authenticate } from "../xds/server/authenticate.ts";
 import { ConnectedProxies } from "../xds/server/connected-proxies.ts";
 import { distributionReader } from "./distribution-reader.ts";
+import { lastGoodFiles } from "./last-good-files.ts";
 import { addObjectMetrics } from "./object-metrics.ts";
 import { objectsReader } from "./objects-reader.ts";
 import { parseAddress, parseAdminListen, parseSource } from "./parse-places.ts";
 import { logFileProblems, logProblems } from "./problem-log.ts";
 import { proxiesReader } from "./proxies-reader.ts";
+import { proxyVerdicts } from "./proxy-verdicts.ts";
 import { snapshotsReader } from "./snapshots-reader.ts";
 import { takeStateDir } from "./state-dir.ts";
 import { addStatusMetrics } from "./status-metrics.ts";
@@ -116,18 +123,59 @@ async function start(
 	const metrics = new MetricsRegistry();
 	stops.add(addProcessMetrics(metrics));
 	const health = new Health(Object.values(conditions));
-	const store = new ObjectStore([sourceName]);
+	const quarantineLog = logger.child({ part: "quarantine" });
+	const lastGood = lastGoodFiles(
+		join(stateDir.path, "last-good"),
+		quarantineLog,
+	);
+	const remembered = await lastGood.read();
+	const store = new ObjectStore(
+		[sourceName],
+		new Map(
+			remembered.flatMap(({ ref, valid }) =>
+				valid === undefined ? [] : [[refKey(ref), valid] as const],
+			),
+		),
+	);
 	const catalog = new Catalog();
 	const connected = new ConnectedProxies();
+	const quarantine = stops.own(
+		new Quarantine({
+			inputs: {
+				objects: store.objects,
+				invalid: store.invalid,
+				allListed: store.allListed,
+				verdicts: proxyVerdicts(connected, catalog.distribution),
+			},
+			remembered,
+			sink: stops.own(
+				new LastGoodKeeper({
+					store: lastGood,
+					clock: systemClock,
+					logger: quarantineLog,
+					metrics,
+				}),
+			),
+			clock: systemClock,
+			logger: quarantineLog,
+			metrics,
+		}),
+	);
 	const controller = stops.own(
 		new MeshController({
-			inputs: store,
-			build: buildMesh,
+			inputs: { objects: quarantine.objects, allListed: store.allListed },
+			build: (objects, previous: MeshBuild | undefined) =>
+				buildMesh(quarantine.effective(objects), previous),
 			apply: (mesh) => catalog.update(mesh),
 			holdOff: { quietMs: settings.holdOffQuiet, maxMs: settings.holdOffMax },
 			clock: systemClock,
 			logger: logger.child({ part: "mesh" }),
 			metrics,
+		}),
+	);
+	stops.add(
+		controller.state.subscribe(({ failure }) => {
+			if (failure === undefined) quarantine.built();
 		}),
 	);
 	addObjectMetrics(metrics, {
@@ -146,6 +194,7 @@ async function start(
 				allListed: store.allListed,
 				mesh: controller.state,
 				distribution: distributionReader(catalog.distribution),
+				heldBack: quarantine.heldBack,
 			},
 			statuses,
 			events,
@@ -243,7 +292,10 @@ async function start(
 				clock: systemClock,
 				log: logger.child({ part: "xds" }),
 				figures: addXdsMetrics(metrics, connected),
-				limits: { maxNames: settings.maxNamesPerSubscription },
+				limits: {
+					maxNames: settings.maxNamesPerSubscription,
+					removalDelayMs: settings.removalDelay,
+				},
 			}),
 			limits: {
 				maxStreams: settings.maxStreams,

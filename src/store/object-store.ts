@@ -51,9 +51,18 @@ export class ObjectStore {
 		new Map(),
 	);
 	readonly #allListed: WritableSignal<boolean>;
+	readonly #remembered: ReadonlyMap<string, ApiObject>;
 
-	/** `sourceNames` are all sources that will ever apply changes, strongest first. */
-	constructor(sourceNames: readonly string[]) {
+	/**
+	 * @param sourceNames all sources that will ever apply changes, strongest first
+	 * @param remembered good forms from an earlier process, by `refKey`: the last good form of an object that is refused from
+	 *   the start
+	 */
+	constructor(
+		sourceNames: readonly string[],
+		remembered: ReadonlyMap<string, ApiObject> = new Map(),
+	) {
+		this.#remembered = remembered;
 		this.#holdings = new Map(sourceNames.map((name) => [name, new Map()]));
 		this.#unlisted = new Set(sourceNames);
 		this.#allListed = new WritableSignal(this.#unlisted.size === 0);
@@ -149,7 +158,11 @@ export class ObjectStore {
 				return { object: held.object, invalid: owner.invalid };
 			}
 		}
-		return owner ?? { object: undefined, invalid: undefined };
+		if (owner?.invalid === undefined) {
+			return owner ?? { object: undefined, invalid: undefined };
+		}
+		const object = this.#remembered.get(`${kind}/${key}`);
+		return { object, invalid: owner.invalid };
 	}
 }
 

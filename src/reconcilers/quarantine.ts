@@ -1,0 +1,76 @@
+/*
+ * Who is to blame for a resource that a proxy refused, and who is held back.
+ *
+ *   refused resource ─ objects behind it ─┬─ one nobody has proven ──▶ it is to blame
+ *                                         ├─ several ──▶ let in half of them, then the others
+ *                                         └─ none ─────▶ the one that changed last
+ */
+import type { ObjectRef } from "../api/object-ref.ts";
+
+/** One object in the form that it has in the mesh. */
+export interface Form {
+	readonly ref: ObjectRef;
+	/** Tells the forms of an object apart. */
+	readonly content: string;
+}
+
+/** What follows from a refused resource. */
+export type Blame<F extends Form> =
+	/** Nothing behind it can be held back. */
+	| { readonly op: "nobody" }
+	| { readonly op: "one"; readonly form: F }
+	/** One of these, but it must be found out which: the first group stays in, the second waits for its turn. */
+	| {
+			readonly op: "several";
+			readonly first: readonly F[];
+			readonly second: readonly F[];
+	  };
+
+/**
+ * Decides who is to blame, never two at once.
+ *
+ * @param forms the objects behind the resource that can be held back
+ * @param isProven whether a proxy like this one has accepted the form in a resource of this type
+ * @param changedMs when the form came into force; the latest is blamed when all are proven
+ */
+export function decideBlame<F extends Form>(
+	forms: readonly F[],
+	isProven: (form: F) => boolean,
+	changedMs: (form: F) => number,
+): Blame<F> {
+	const suspects = forms.filter((form) => !isProven(form));
+	const [only] =
+		suspects.length > 0
+			? suspects
+			: [...forms].sort((a, b) => changedMs(b) - changedMs(a));
+	if (only === undefined) return { op: "nobody" };
+	if (suspects.length < 2) return { op: "one", form: only };
+	const half = Math.ceil(suspects.length / 2);
+	return {
+		op: "several",
+		first: suspects.slice(0, half),
+		second: suspects.slice(half),
+	};
+}
+
+/** What is known about a form that some proxies refuse. */
+export interface RefusedForm {
+	/** Software of proxies that refuse it. */
+	readonly refusedBy: ReadonlySet<string>;
+	/** Software of proxies that have accepted it. */
+	readonly acceptedBy: ReadonlySet<string>;
+	/** Time until which proxies of other software may show that they accept it. */
+	readonly undecidedUntilMs: number;
+}
+
+/** Whether the form is held back from everybody: nobody accepts it, and everybody had the time to. */
+export function isHeldBack(
+	{ refusedBy, acceptedBy, undecidedUntilMs }: RefusedForm,
+	nowMs: number,
+): boolean {
+	if (refusedBy.size === 0 || nowMs < undecidedUntilMs) return false;
+	for (const software of acceptedBy) {
+		if (!refusedBy.has(software)) return false;
+	}
+	return true;
+}
