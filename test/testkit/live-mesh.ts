@@ -275,8 +275,12 @@ export class LiveMesh implements AsyncDisposable {
 		this.#closers.push(close);
 	}
 
-	/** Starts an Envoy by `lateen bootstrap` with these flags and waits until it is ready. */
-	async envoy(name: string, flags: readonly string[]): Promise<EnvoyProcess> {
+	/** Starts an Envoy by `lateen bootstrap` with these flags, and with these arguments of its own, and waits until it is ready. */
+	async envoy(
+		name: string,
+		flags: readonly string[],
+		args: readonly string[] = [],
+	): Promise<EnvoyProcess> {
 		const folder = join(this.root, name);
 		await run(process.execPath, [
 			main,
@@ -284,7 +288,7 @@ export class LiveMesh implements AsyncDisposable {
 			...["--state-dir", this.stateDir, "--out", folder],
 			...flags,
 		]);
-		return this.startEnvoy(folder);
+		return this.startEnvoy(folder, args);
 	}
 
 	/** The path of a bootstrap for a gRPC client without a proxy. */
@@ -298,7 +302,10 @@ export class LiveMesh implements AsyncDisposable {
 	}
 
 	/** Starts an Envoy on a folder that `bootstrap` wrote. */
-	async startEnvoy(folder: string): Promise<EnvoyProcess> {
+	async startEnvoy(
+		folder: string,
+		args: readonly string[] = [],
+	): Promise<EnvoyProcess> {
 		const adminFile = join(folder, "admin");
 		const log = join(folder, "envoy.log");
 		rmSync(adminFile, { force: true });
@@ -308,6 +315,7 @@ export class LiveMesh implements AsyncDisposable {
 				...["-c", join(folder, "envoy.json"), "--use-dynamic-base-id"],
 				...["--concurrency", "1", "--admin-address-path", adminFile],
 				...["--log-path", log, "-l", "warning"],
+				...args,
 			],
 			{ stdio: "ignore" },
 		);
@@ -333,13 +341,15 @@ export class LiveMesh implements AsyncDisposable {
 		workload = "default/caller",
 		options: {
 			readonly flags?: readonly string[];
+			/** Further arguments of Envoy itself. */
+			readonly args?: readonly string[];
 			readonly labels?: Readonly<Record<string, string>>;
 			readonly service?: string;
 			/** Whether `rules` waits for it, too. */
 			readonly marked?: boolean;
 		} = {},
 	): Promise<Caller> {
-		const { flags = [], labels, service, marked = true } = options;
+		const { flags = [], args, labels, service, marked = true } = options;
 		const [namespace = "", name = ""] = workload.split("/");
 		this.write(
 			`pod-${namespace}-${name}.yaml`,
@@ -352,10 +362,11 @@ export class LiveMesh implements AsyncDisposable {
 		);
 		const [port] = await freePorts(1);
 		const proxy = `127.0.0.1:${port}`;
-		const envoy = await this.envoy(`${namespace}-${name}`, [
-			...["--proxy", workload, "--outbound", proxy],
-			...flags,
-		]);
+		const envoy = await this.envoy(
+			`${namespace}-${name}`,
+			["--proxy", workload, "--outbound", proxy, ...flags],
+			args,
+		);
 		const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 		this.atEnd(() => agent.destroy());
 		const ask = (url: string, what?: Ask): Promise<Answer> =>
