@@ -347,6 +347,27 @@ describe("decideStatus", () => {
 		).to.include("Generation 4 of the object stays in force.");
 	});
 
+	it("takes no form of an earlier process for the newest generation", () => {
+		const kept = { ...live, generation: 1, goodGeneration: 5 };
+		const refused = decideStatus({ ...kept, violations: [violation] }, 0);
+		const message = "from before the server started, stays in force.";
+		expect(
+			refused.conditions.map(({ observedGeneration }) => observedGeneration),
+		).to.deep.equal([1, 0, 0, 1]);
+		expect(refused.conditions[0]?.message).to.include(message);
+		expect(refused.conditions[2]?.message).to.include(
+			"The last good form is live",
+		);
+		const heldBack = {
+			generation: 1,
+			inForceGeneration: 5,
+			rejections: [{ proxy: "a", message: "no" }],
+		};
+		const held = decideStatus({ ...kept, goodGeneration: 1, heldBack }, 0);
+		expect(held.conditions[1]?.observedGeneration).to.equal(0);
+		expect(held.conditions[2]?.message).to.include(message);
+	});
+
 	it("counts no acknowledgement of another form", () => {
 		const pending = decideStatus({ ...live, isBuilt: false }, 0);
 		expect(pending.proxies).to.deep.equal({
@@ -453,7 +474,7 @@ describe("decideStatus", () => {
 					expect(statusReasons).to.have.property(reason);
 					expect(message.length).to.be.within(1, 4096);
 					expect(message.isWellFormed()).to.equal(true);
-					expect(observedGeneration).to.be.at.least(1);
+					expect(observedGeneration).to.be.at.least(0);
 				}
 			}),
 		);

@@ -32,7 +32,10 @@ export interface SeenObject {
 	readonly generation: number;
 	/** Why the newest form is refused; none when it is in use. */
 	readonly violations: readonly Violation[];
-	/** The generation of the form that is used, which is the last good one; undefined when no form is. */
+	/**
+	 * The generation of the form that is used, which is the last good one; undefined when no form is. Where generations are
+	 * counted anew after a restart, one that is not older than a newer form is taken as 0.
+	 */
 	readonly goodGeneration: number | undefined;
 	/** Whether that form is part of the mesh in force. */
 	readonly isBuilt: boolean;
@@ -68,7 +71,11 @@ const maxNamed = 3;
  *   only of a generation that every proxy which needs it has acknowledged; a
  *   transition time changes only when the status does; messages are bounded.
  */
-export function decideStatus(seen: SeenObject, nowMs: number): ObjectStatus {
+export function decideStatus(
+	observed: SeenObject,
+	nowMs: number,
+): ObjectStatus {
+	const seen = withOrderedGenerations(observed);
 	const first = [
 		["Accepted", decideAccepted(seen)],
 		["ResolvedRefs", decideResolved(seen)],
@@ -86,6 +93,33 @@ export function decideStatus(seen: SeenObject, nowMs: number): ObjectStatus {
 		),
 		proxies: countsOf(seen),
 	};
+}
+
+/** Who waits for a generation must not take an older form for it because that was counted by an earlier process. */
+function withOrderedGenerations(seen: SeenObject): SeenObject {
+	const { generation, violations, goodGeneration, heldBack } = seen;
+	const good =
+		violations.length > 0
+			? earlier(goodGeneration, generation)
+			: goodGeneration;
+	return {
+		...seen,
+		goodGeneration: good,
+		heldBack: heldBack && {
+			...heldBack,
+			inForceGeneration: earlier(
+				heldBack.inForceGeneration,
+				heldBack.generation,
+			),
+		},
+	};
+}
+
+function earlier(
+	generation: number | undefined,
+	than: number,
+): number | undefined {
+	return generation === undefined || generation < than ? generation : 0;
 }
 
 function conditionFrom(
@@ -200,7 +234,7 @@ function decideProgrammed(seen: SeenObject): Verdict {
 	return {
 		status: "True",
 		reason: "Programmed",
-		message: `Generation ${generation} is live: ${acknowledged} of ${total} proxies that need the object have acknowledged it.`,
+		message: `${sayForm(generation)} is live: ${acknowledged} of ${total} proxies that need the object have acknowledged it.`,
 		generation,
 	};
 }
@@ -310,9 +344,18 @@ function isOlder(
 }
 
 function sayInForce(generation: number | undefined): string {
-	return generation === undefined
-		? "No earlier form of the object is known, so nothing of it is in force."
-		: `Generation ${generation} of the object stays in force.`;
+	switch (generation) {
+		case undefined:
+			return "No earlier form of the object is known, so nothing of it is in force.";
+		case 0:
+			return "The last good form of the object, from before the server started, stays in force.";
+		default:
+			return `Generation ${generation} of the object stays in force.`;
+	}
+}
+
+function sayForm(generation: number): string {
+	return generation === 0 ? "The last good form" : `Generation ${generation}`;
 }
 
 function sayRejected(
