@@ -3,10 +3,9 @@ import { printRef } from "../api/object-ref.ts";
 import { clientSchema } from "../settings/schema.ts";
 import { Catalog } from "../xds/catalog.ts";
 import { loadPrinter } from "../xds/generate/print.ts";
-import type { Proxy } from "../xds/proxy.ts";
 import { renderFrom } from "../xds/render.ts";
 import type { Resource } from "../xds/resource.ts";
-import { type ResourceType, typeUrls } from "../xds/resource-type.ts";
+import { typeUrls } from "../xds/resource-type.ts";
 import {
 	type CheckedManifests,
 	checkManifests,
@@ -203,7 +202,7 @@ async function serverDiff(
 		const targets = (before.get("listener") ?? []).map(({ name }) => name);
 		return {
 			workload: proxy.workload,
-			changes: changesOf(before, rendered(catalog, proxy, variant, targets)),
+			changes: changesOf(before, renderFrom(catalog, proxy, variant, targets)),
 		};
 	} catch (error) {
 		// It has gone since the list was made.
@@ -211,20 +210,6 @@ async function serverDiff(
 			return undefined;
 		throw error;
 	}
-}
-
-function rendered(
-	catalog: Catalog,
-	proxy: Proxy,
-	variant: "delta" | "sotw",
-	targets: readonly string[],
-): ReadonlyMap<ResourceType, readonly Resource[]> {
-	return renderFrom(
-		catalog,
-		proxy,
-		proxy.kind === "grpc" ? "sotw" : variant,
-		targets,
-	);
 }
 
 async function printDiffs(

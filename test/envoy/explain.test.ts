@@ -16,7 +16,10 @@ import { buildMesh } from "../../src/mesh/build.ts";
 import type { Mesh } from "../../src/mesh/mesh.ts";
 import { readDirectory } from "../../src/sources/read-directory.ts";
 import { explainRequest } from "../../src/xds/explain/explain-request.ts";
-import type { Explanation } from "../../src/xds/explain/explanation.ts";
+import type {
+	Explanation,
+	SeenRequest,
+} from "../../src/xds/explain/explanation.ts";
 import {
 	decodeConfig,
 	type ProxyConfig,
@@ -27,7 +30,12 @@ import { staticBootstrap } from "../../src/xds/generate/static-bootstrap.ts";
 import type { Proxy } from "../../src/xds/proxy.ts";
 import { renderProxy } from "../../src/xds/render.ts";
 import { eventually } from "../testkit/eventually.ts";
-import { ruleYaml, serviceYaml, workloadYaml } from "../testkit/mesh-yaml.ts";
+import {
+	externalYaml,
+	ruleYaml,
+	serviceYaml,
+	workloadYaml,
+} from "../testkit/mesh-yaml.ts";
 import { get, portOf } from "../testkit/small-http.ts";
 
 const destination = { name: "reviews" };
@@ -91,6 +99,18 @@ const rules = [
 	rule("private", 14, [
 		{ path: { prefix: "/private", not: true }, method: "PUT" },
 	]),
+	rule("forwarded", 12, [
+		{ path: "/proto", headers: { "x-forwarded-proto": "http" } },
+	]),
+	rule("several", 31, [
+		{ path: "/several", headers: { "x-tier": { exact: "gold,silver" } } },
+		{ path: "/several", headers: { "x-tier": { regex: "silver" } } },
+		{
+			path: "/several",
+			headers: { "x-tier": { suffix: "r", not: true }, "x-debug": "off" },
+		},
+		{ path: "/several", headers: { "x-tier": { prefix: "gold" } } },
+	]),
 	rule("nobody", 13, [{ path: "/nobody" }], {
 		route: [{ labels: { version: "v9" } }],
 	}),
@@ -122,6 +142,10 @@ const requests = fc.record({
 		"reviews.default.svc:9080",
 		"ratings:9080",
 		"reviews:9081",
+		"reviews.default.svc.cluster.local.:9080",
+		"api.wild.example:9080",
+		"x.wild.example:9080",
+		"wild.example:9080",
 	),
 	method: texts("GET", "POST", "PUT", "HEAD"),
 	path: fc
@@ -158,6 +182,8 @@ const requests = fc.record({
 				],
 				...[
 					"/noon",
+					"/proto",
+					"/several",
 					"/private",
 					"/nobody",
 					"/a/../exact",
@@ -192,7 +218,7 @@ const requests = fc.record({
 	headers: fc.record(
 		{
 			"end-user": texts("jason", "Jason", "jasons", ""),
-			"x-tier": texts("gold", "silver", ""),
+			"x-tier": fc.constantFrom("gold", "silver", "", ["gold", "silver"]),
 			"x-debug": texts("on", "off", "of", "ON"),
 			"x-gone": texts("1"),
 			"x-mark": texts("client"),
@@ -247,6 +273,8 @@ describe("explainRequest", function () {
 					serviceYaml("reviews", ports),
 					serviceYaml("ratings", ports),
 					...workloads,
+					external("one", "api.wild.example", servers[0]),
+					external("all", "*.wild.example", servers[1]),
 					...rules,
 				].join(""),
 			},
@@ -306,7 +334,9 @@ describe("explainRequest", function () {
 				const explanation = explainRequest(running.config, {
 					target,
 					method: ask.method,
-					headers: Object.entries(ask.headers),
+					headers: Object.entries(ask.headers).flatMap(([name, value]) =>
+						[value].flat().map((one): [string, string] => [name, one]),
+					),
 					attachment: running.attachment,
 				});
 				const answer = await send(running, ask);
@@ -376,6 +406,20 @@ function header(key: string, value: string): object {
 		header: { key, value },
 		append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
 	};
+}
+
+function external(
+	name: string,
+	host: string,
+	server: Server | undefined,
+): string {
+	if (server === undefined) throw new Error("no server");
+	return externalYaml(name, {
+		hosts: [host],
+		resolution: "Static",
+		ports: [{ number: 9080, name: "http", protocol: "HTTP" }],
+		endpoints: [{ address: "127.0.0.1", ports: { http: portOf(server) } }],
+	});
 }
 
 /** An application that answers with what it was asked. */
@@ -451,12 +495,18 @@ function compare(
 				"x-mark",
 				"x-share",
 			])
-				expect(seen.headers[name], name).to.equal(
-					request.headers.find(([one]) => one === name)?.[1],
-				);
+				expect(seen.headers[name], name).to.equal(valuesOf(request, name));
 			const version = service?.labels["version"];
 			if (version !== undefined) expect(seen.workload).to.equal(version);
 			return;
 		}
 	}
+}
+
+/** As Node.js joins what stands in several lines. */
+function valuesOf({ headers }: SeenRequest, name: string): string | undefined {
+	const values = headers.filter(([one]) => one === name);
+	return values.length === 0
+		? undefined
+		: values.map(([, value]) => value).join(", ");
 }

@@ -13,26 +13,50 @@ export interface HttpRequest {
 	readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** The value of a header, of several joined by commas; pseudo-headers such as `:path` too. Undefined when there is none. */
+/** The values of a header, one for each time it stands there; pseudo-headers such as `:path` too. */
+export function headerValues(
+	request: HttpRequest,
+	name: string,
+): readonly string[] {
+	const pseudo = pseudoHeader(request, name);
+	if (pseudo !== undefined) return pseudo === "" ? [] : [pseudo];
+	const values = request.headers
+		.filter(([header]) => header === name)
+		.map(([, value]) => value);
+	// What a client does not say, every proxy adds before it looks for a route.
+	return values.length === 0 &&
+		name === "x-forwarded-proto" &&
+		request.scheme !== ""
+		? [request.scheme]
+		: values;
+}
+
+/** The same for people: several values with commas between them. Undefined when there is none. */
 export function headerOf(
 	request: HttpRequest,
 	name: string,
 ): string | undefined {
+	const values = headerValues(request, name);
+	return values.length === 0 ? undefined : values.join(", ");
+}
+
+function pseudoHeader(
+	{ method, scheme, authority, path }: HttpRequest,
+	name: string,
+): string | undefined {
 	switch (name) {
 		case ":method":
-			return request.method;
+			return method;
 		case ":scheme":
-			return request.scheme === "" ? undefined : request.scheme;
+			return scheme;
 		case ":authority":
 		case "host":
-			return request.authority;
+			return authority;
 		case ":path":
-			return request.path === "" ? undefined : request.path;
+			return path;
+		default:
+			return undefined;
 	}
-	const values = request.headers
-		.filter(([header]) => header === name)
-		.map(([, value]) => value);
-	return values.length === 0 ? undefined : values.join(",");
 }
 
 /** The path without its query. */

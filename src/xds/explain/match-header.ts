@@ -1,6 +1,6 @@
 import type { HeaderMatcher } from "../../gen/envoy/envoy/config/route/v3/route_components_pb.js";
 import type { Condition } from "./condition.ts";
-import { type HttpRequest, headerOf } from "./http-request.ts";
+import { type HttpRequest, headerOf, headerValues } from "./http-request.ts";
 import { describeStringMatch, stringMatches } from "./match-string.ts";
 
 /** Whether the request has the header that a route asks for. */
@@ -22,14 +22,16 @@ export function matchHeader(
 	}
 	if (specifier.case !== "stringMatch")
 		throw new Error(`a header match cannot be ${specifier.case}`);
-	const text = has ?? (treatMissingHeaderAsEmpty ? "" : undefined);
+	const given = headerValues(request, name);
+	const values = given.length === 0 && treatMissingHeaderAsEmpty ? [""] : given;
 	return {
 		asks: `${subject} ${describeStringMatch(specifier.value, invertMatch)}`,
 		has,
-		// A header that is missing has no value that could be another one.
+		// A header that is missing has no value that could be another one; of several values, one is enough.
 		holds:
-			text !== undefined &&
-			stringMatches(specifier.value, text) !== invertMatch,
+			values.length > 0 &&
+			values.some((value) => stringMatches(specifier.value, value)) !==
+				invertMatch,
 	};
 }
 
