@@ -1,5 +1,5 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** Port of every service. */
 export const servicePort = 9080;
@@ -60,7 +60,7 @@ export function systemMs(): number {
 }
 
 async function replace(path: string, text: string): Promise<number> {
-	const draft = join(dirname(path), ".draft");
+	const draft = join(dirname(path), `.${basename(path)}.draft`);
 	await writeFile(draft, text);
 	const startedMs = systemMs();
 	await rename(draft, path);
