@@ -1,0 +1,320 @@
+// What validation lets through and this Envoy refuses, by an option that only
+// the test gives it: a smaller limit, or an extension that it is to lack.
+
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { eventually } from "../../testkit/eventually.ts";
+import { type Caller, LiveMesh } from "../../testkit/live-mesh.ts";
+import {
+	externalYaml,
+	ruleYaml,
+	serviceYaml,
+} from "../../testkit/mesh-yaml.ts";
+import { send } from "../../testkit/send.ts";
+import { say, tcpApplication } from "../../testkit/tcp.ts";
+
+/** Makes Envoy refuse regular expressions that become larger than this. */
+const shortRegexes = [
+	"--config-yaml",
+	JSON.stringify({
+		layered_runtime: {
+			layers: [
+				{
+					name: "test",
+					static_layer: { "re2.max_program_size.error_level": 60 },
+				},
+			],
+		},
+	}),
+];
+
+/** Valid, and more than such an Envoy takes. */
+const longRegex = "/(abc|def|ghi|jkl|mno|pqr|stu|vwx){2,9}/[0-9a-f]{20,40}";
+
+/** Answers with a word, for everything or for what matches. */
+function saying(name: string, word: string, path?: object): string {
+	return ruleYaml(name, {
+		destination: { name: name.split("-")[0] ?? name },
+		...(path && { match: [{ path }] }),
+		respond: { status: 200, body: word },
+	});
+}
+
+interface Told {
+	readonly programmed: string;
+	readonly reason: string;
+	readonly message: string;
+}
+
+async function toldOf(mesh: LiveMesh, path: string): Promise<Told> {
+	const { status } = JSON.parse(await mesh.admin(`/v1/status/${path}`)) as {
+		status: {
+			conditions: readonly {
+				type: string;
+				status: string;
+				reason: string;
+				message: string;
+			}[];
+		};
+	};
+	const found = status.conditions.find(({ type }) => type === "Programmed");
+	return {
+		programmed: found?.status ?? "",
+		reason: found?.reason ?? "",
+		message: found?.message ?? "",
+	};
+}
+
+/** How many responses an Envoy has refused so far, of all types. */
+async function refusals({ envoy }: Caller): Promise<number> {
+	const { body } = await send(
+		`http://${envoy.admin}/stats?filter=update_rejected$`,
+	);
+	return body
+		.split("\n")
+		.map((line) => Number(line.split(": ")[1] ?? 0))
+		.reduce((sum, one) => sum + one, 0);
+}
+
+/** One type of resource, and an object that this Envoy refuses there. */
+interface Case {
+	/** Arguments of the Envoy that refuses. */
+	readonly args: readonly string[];
+	readonly flags?: readonly string[];
+	/** `Kind/namespace/name` of the object. */
+	readonly path: string;
+	readonly good: string;
+	readonly bad: string;
+	readonly mended: string;
+	/** Another object that changes together with it, `name` in its content. */
+	readonly other: (word: string) => string;
+	readonly otherPath: string;
+	/** What Envoy says. */
+	readonly words: RegExp;
+	/** What its traffic gets while the good form is in force, and when it is mended. */
+	readonly askGood: (caller: Caller) => Promise<void>;
+	readonly askMended: (caller: Caller) => Promise<void>;
+	readonly askOther: (caller: Caller, word: string) => Promise<void>;
+}
+
+/** The whole life of a bad object: refused, blamed alone, across a restart, seen by a new proxy, mended. */
+async function expectQuarantine(mesh: LiveMesh, one: Case): Promise<void> {
+	mesh.write("object.yaml", one.good);
+	mesh.write("other.yaml", one.other("first"));
+	const { args, flags = [] } = one;
+	const caller = await mesh.caller("default/caller", { args, flags });
+	await eventually(async () => {
+		await one.askGood(caller);
+		await one.askOther(caller, "first");
+		expect((await toldOf(mesh, one.path)).programmed).to.equal("True");
+	});
+	// Kept behind everything else's back.
+	await eventually(() => expect(kept(mesh)).to.include(one.path));
+
+	mesh.write("object.yaml", one.bad);
+	mesh.write("other.yaml", one.other("second"));
+	await eventually(async () => {
+		await one.askGood(caller);
+		const told = await toldOf(mesh, one.path);
+		expect(told.reason, told.message).to.equal("Rejected");
+		expect(told.programmed).to.equal("False");
+		expect(told.message).to.include("default/caller");
+		expect(told.message).to.match(one.words);
+		expect(told.message).to.include("Generation 1 of the object stays");
+	});
+	await eventually(async () => {
+		await one.askGood(caller);
+		await one.askOther(caller, "second");
+		const other = await toldOf(mesh, one.otherPath);
+		expect(other.programmed, other.message).to.equal("True");
+		expect(other.message).to.include("Generation 2");
+	});
+
+	await eventually(() => expect(kept(mesh)).to.match(one.words));
+	await mesh.stopServer();
+	await one.askGood(caller);
+	const before = await refusals(caller);
+	await mesh.startServer();
+	const late = await mesh.caller("default/late", { args });
+	await one.askGood(late);
+	await one.askOther(late, "second");
+	await eventually(async () => {
+		const told = await toldOf(mesh, one.path);
+		expect(told.reason, told.message).to.equal("Rejected");
+		expect((await toldOf(mesh, one.otherPath)).message).to.include("2 of 2");
+	});
+	await one.askGood(caller);
+	expect(await refusals(caller)).to.equal(before);
+	expect(await refusals(late)).to.equal(0);
+
+	mesh.write("object.yaml", one.mended);
+	await eventually(async () => {
+		await one.askMended(caller);
+		await one.askMended(late);
+		const told = await toldOf(mesh, one.path);
+		expect(told.programmed, told.message).to.equal("True");
+	});
+	await eventually(() => expect(kept(mesh)).not.to.match(one.words));
+}
+
+/** Everything that is kept about objects that have a file. */
+function kept(mesh: LiveMesh): string {
+	const folder = join(mesh.stateDir, "last-good");
+	return readdirSync(folder)
+		.map((name) => {
+			const path = join(folder, name);
+			expect(statSync(path).mode & 0o077).to.equal(0);
+			const text = readFileSync(path, "utf8");
+			const { ref, proven } = JSON.parse(text) as {
+				ref: { kind: string; namespace: string; name: string };
+				proven?: unknown;
+			};
+			return proven === undefined
+				? ""
+				: `${ref.kind}/${ref.namespace}/${ref.name} ${text}`;
+		})
+		.join("\n");
+}
+
+function expectBody(url: string, body: string) {
+	return async (caller: Caller): Promise<void> => {
+		expect((await caller.ask(url)).body).to.equal(body);
+	};
+}
+
+describe("an object that a real Envoy refuses", function () {
+	this.timeout(60_000);
+	let mesh: LiveMesh;
+
+	afterEach(() => mesh[Symbol.asyncDispose]());
+
+	it("hurts only itself in a virtual host", async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo") + serviceYaml("other"));
+		await expectQuarantine(mesh, {
+			args: shortRegexes,
+			path: "RouteRule/default/echo",
+			good: saying("echo", "good"),
+			bad: saying("echo", "bad", { regex: longRegex }),
+			mended: saying("echo", "mended"),
+			other: (word) => saying("other", word),
+			otherPath: "RouteRule/default/other",
+			words: /program size/,
+			askGood: expectBody("http://echo/", "good"),
+			askMended: expectBody("http://echo/", "mended"),
+			askOther: (caller, word) => expectBody("http://other/", word)(caller),
+		});
+	});
+
+	it("hurts only itself beside other rules of the same virtual host, whether they changed with it or not", async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo"));
+		mesh.write(
+			"third.yaml",
+			saying("echo-third", "third", { exact: "/third" }),
+		);
+		await expectQuarantine(mesh, {
+			args: shortRegexes,
+			path: "RouteRule/default/echo",
+			good: saying("echo", "good", { exact: "/one" }),
+			bad: saying("echo", "bad", { regex: longRegex }),
+			mended: saying("echo", "mended", { exact: "/one" }),
+			other: (word) => saying("echo-other", word, { exact: "/two" }),
+			otherPath: "RouteRule/default/echo-other",
+			words: /program size/,
+			askGood: async (caller) => {
+				await expectBody("http://echo/one", "good")(caller);
+				await expectBody("http://echo/third", "third")(caller);
+			},
+			askMended: expectBody("http://echo/one", "mended"),
+			askOther: (caller, word) => expectBody("http://echo/two", word)(caller),
+		});
+	});
+
+	it("hurts only itself in a listener", async () => {
+		mesh = await LiveMesh.start(
+			serviceYaml("db", [{ name: "tcp", port: 5432 }]) +
+				serviceYaml("other", [{ name: "tcp", port: 5432 }]),
+		);
+		for (const name of ["db-v1", "db-v2", "other-v1", "other-v2"]) {
+			const [service = "", version = ""] = name.split("-");
+			mesh.workload({
+				name,
+				service,
+				labels: { version },
+				ports: { tcp: await tcpApplication(mesh, name) },
+			});
+		}
+		const local = (await freePorts(4)).map((port) => `127.0.0.1:${port}`);
+		const [db = "", other = ""] = local;
+		const rule = (name: string, version: string, match?: object) =>
+			ruleYaml(name, {
+				destination: { name },
+				...(match && { match: [{ tcp: match }] }),
+				route: [{ labels: { version } }],
+			});
+		const said = (address: string, from: string) => async () =>
+			expect(await say(address, "x")).to.equal(`${from}:x`);
+		await expectQuarantine(mesh, {
+			args: [
+				"--disable-extensions",
+				"envoy.filters.listener/envoy.filters.listener.tls_inspector",
+			],
+			flags: [
+				...["--tcp", `db.default:5432=${db}`],
+				...["--tcp", `other.default:5432=${other}`],
+			],
+			path: "RouteRule/default/db",
+			good: rule("db", "v1"),
+			bad: rule("db", "v1", { sni: ["db.example.com"] }),
+			mended: rule("db", "v2"),
+			other: (word) => rule("other", word === "first" ? "v1" : "v2"),
+			otherPath: "RouteRule/default/other",
+			words: /tls_inspector/,
+			askGood: async () => void (await said(db, "db-v1")()),
+			askMended: async () => void (await said(db, "db-v2")()),
+			askOther: async (_, word) =>
+				void (await said(other, word === "first" ? "other-v1" : "other-v2")()),
+		});
+	});
+
+	it("hurts only itself among clusters", async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo"));
+		const [one, two] = await Promise.all(
+			["one", "two"].map(
+				async (name) =>
+					(await mesh.application({ name, service: "nobody" })).port,
+			),
+		);
+		const external = (name: string, port: number | undefined, tls?: object) =>
+			externalYaml(name, {
+				hosts: [`${name}.example.com`],
+				resolution: "Static",
+				ports: [
+					{ number: 80, name: "http", protocol: "HTTP", ...(tls && { tls }) },
+				],
+				endpoints: [{ address: "127.0.0.1", ports: { http: port } }],
+			});
+		const from = (name: string, wanted: string) => async (caller: Caller) => {
+			const answer = await caller.ask(`http://${name}.example.com/`);
+			expect(answer.from, answer.body).to.equal(wanted);
+		};
+		await expectQuarantine(mesh, {
+			args: [
+				"--disable-extensions",
+				"envoy.transport_sockets.upstream/envoy.transport_sockets.tls",
+			],
+			path: "ExternalService/default/good",
+			good: external("good", one),
+			bad: external("good", two, { sni: "good.example.com" }),
+			mended: external("good", two),
+			other: (word) => external("other", word === "first" ? one : two),
+			otherPath: "ExternalService/default/other",
+			words: /transport_sockets[.]tls|UpstreamTlsContext/,
+			askGood: from("good", "one"),
+			askMended: from("good", "two"),
+			askOther: (caller, word) =>
+				from("other", word === "first" ? "one" : "two")(caller),
+		});
+	});
+});
