@@ -230,7 +230,7 @@ class Attached implements ProxyResources {
 	/** Notes what the proxy has and no longer has. */
 	held(gained: readonly string[], lost: readonly string[]): void {
 		if (this.#counted === undefined) return;
-		this.#access.distribution.held(gained, lost);
+		this.#access.distribution.held(this.#counted, gained, lost);
 		this.#access.distribution.flush();
 	}
 

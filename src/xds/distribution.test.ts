@@ -64,7 +64,6 @@ class SlowProxy {
 	count(): void {
 		const view: HeldView = {
 			version: (type, name) => this.#held.get(`${type} ${name}`),
-			versions: () => this.#held.values(),
 			rejection: () => undefined,
 		};
 		this.counted = true;

@@ -1,14 +1,13 @@
 // How far each object has come: which resources carry it now, how many proxies
 // should have each of them, and how many say that they do.
 //
-// There is no matrix of objects and proxies. A version is a hash over a
-// resource's bytes, its name among them, so one counter per version is enough:
+// There is no matrix of objects and proxies, only one counter per version (a
+// hash over a resource's bytes, its name among them):
 //
-//   wanted by  = proxies of the layers that hold this version now
-//   held by    = proxies that acknowledged it and nothing newer
+//   lacking = proxies of the layers that hold this version now
+//             which have not acknowledged it, or something newer since
 //
-// An object is everywhere when no resource that carries it is wanted by more
-// proxies than hold it.
+// An object is everywhere when nobody lacks a resource that carries it.
 import { type ObjectRef, objectKey } from "../api/object-ref.ts";
 import type { Resource } from "./resource.ts";
 import type { ResourceLayer } from "./resource-layer.ts";
@@ -18,8 +17,6 @@ import type { ResourceType } from "./resource-type.ts";
 export interface HeldView {
 	/** The version that the proxy has acknowledged, or undefined when it has none of this name. */
 	version(type: ResourceType, name: string): string | undefined;
-	/** Every version that it has acknowledged. */
-	versions(): Iterable<string>;
 	/** What it said to the version of this name that it rejected last and that was not replaced since. */
 	rejection(
 		type: ResourceType,
@@ -56,6 +53,8 @@ interface Carried {
 	readonly type: ResourceType;
 	readonly resource: Resource;
 	readonly layers: Set<ResourceLayer>;
+	/** Counted proxies that should have it and do not. */
+	lacking: number;
 }
 
 const namesShown = 3;
@@ -64,14 +63,10 @@ const namesShown = 3;
 export class Distribution {
 	/** By version: resources that are current in some layer. */
 	readonly #current = new Map<string, Carried>();
-	/** By version: counted proxies that hold it, current or not. */
-	readonly #held = new Map<string, number>();
 	/** By kind and key of the object: versions of resources that carry it. */
 	readonly #versions = new Map<string, Set<string>>();
-	readonly #users = new Map<ResourceLayer, number>();
+	readonly #users = new Map<ResourceLayer, Set<CountedProxy>>();
 	readonly #proxies = new Set<CountedProxy>();
-	/** Versions that some proxy lacks. */
-	readonly #incomplete = new Set<string>();
 	readonly #listeners = new Set<(refs: Iterable<ObjectRef>) => void>();
 	readonly #totalsListeners = new Set<() => void>();
 	#touched = new Map<string, ObjectRef>();
@@ -116,35 +111,37 @@ export class Distribution {
 	/** A proxy has everything for the first time, or has had long enough: from now on it counts. */
 	joined(proxy: CountedProxy): void {
 		this.#proxies.add(proxy);
-		for (const version of proxy.view.versions()) this.#count(version, 1);
-		for (const layer of proxy.layers) this.#use(layer, 1);
-		this.#recheckLayers(proxy.layers);
+		for (const layer of proxy.layers) this.#enter(proxy, layer);
 		this.#tellTotals();
 	}
 
-	/** A counted proxy is gone. */
+	/** A counted proxy is gone; its view still says what it held. */
 	left(proxy: CountedProxy): void {
 		if (!this.#proxies.delete(proxy)) return;
-		for (const version of proxy.view.versions()) this.#count(version, -1);
-		for (const layer of proxy.layers) this.#use(layer, -1);
-		for (const version of [...this.#incomplete]) this.#check(version);
+		for (const layer of proxy.layers) this.#leave(proxy, layer);
 		this.#tellTotals();
 	}
 
 	/** A counted proxy should have what another layer holds. */
 	moved(proxy: CountedProxy, from: ResourceLayer, to: ResourceLayer): void {
 		if (!this.#proxies.has(proxy)) return;
-		this.#use(from, -1);
-		this.#use(to, 1);
-		this.#recheckLayers([from, to]);
+		this.#leave(proxy, from);
+		this.#enter(proxy, to);
 	}
 
-	/** A counted proxy has acknowledged some versions, and no longer has others. */
-	held(gained: readonly string[], lost: readonly string[]): void {
-		for (const version of gained) this.#count(version, 1);
-		for (const version of lost) this.#count(version, -1);
-		for (const version of gained) this.#check(version);
-		for (const version of lost) this.#check(version);
+	/**
+	 * A counted proxy has acknowledged some versions, and no longer has others.
+	 *
+	 * Expects: the proxy's view says so already, and said otherwise when anything
+	 *   else was called last.
+	 */
+	held(
+		proxy: CountedProxy,
+		gained: readonly string[],
+		lost: readonly string[],
+	): void {
+		for (const version of gained) this.#countIfWanted(proxy, version, -1);
+		for (const version of lost) this.#countIfWanted(proxy, version, 1);
 	}
 
 	/** A proxy rejected this resource. */
@@ -152,36 +149,20 @@ export class Distribution {
 		this.#touch(resource);
 	}
 
-	/** Whether nobody counts and nobody is remembered. */
+	/** Whether nobody counts and nothing is missed. */
 	get isEmpty(): boolean {
-		return (
-			this.#proxies.size === 0 &&
-			this.#held.size === 0 &&
-			this.#incomplete.size === 0
-		);
+		for (const { lacking } of this.#current.values()) {
+			if (lacking !== 0) return false;
+		}
+		return this.#proxies.size === 0;
 	}
 
 	/** Whether every proxy that needs the object has all of it. */
 	isEverywhere(ref: ObjectRef): boolean {
 		for (const version of this.#versions.get(keyOf(ref)) ?? []) {
-			if (this.#incomplete.has(version)) return false;
+			if ((this.#current.get(version)?.lacking ?? 0) > 0) return false;
 		}
 		return true;
-	}
-
-	/** Whether a resource of this version is what some proxies should have now. */
-	isCurrent(version: string): boolean {
-		return this.#current.has(version);
-	}
-
-	/** Types of the resources that carry an object now. */
-	typesOf(ref: ObjectRef): ReadonlySet<ResourceType> {
-		const types = new Set<ResourceType>();
-		for (const version of this.#versions.get(keyOf(ref)) ?? []) {
-			const carried = this.#current.get(version);
-			if (carried !== undefined) types.add(carried.type);
-		}
-		return types;
 	}
 
 	/** How far the object has come. Costs a look at each proxy only while some proxy lacks it. */
@@ -203,9 +184,7 @@ export class Distribution {
 				continue;
 			}
 			const lacked = carried.filter(
-				({ type, resource, layers: where }) =>
-					intersects(proxy.layers, where) &&
-					proxy.view.version(type, resource.name) !== resource.version,
+				(one) => intersects(proxy.layers, one.layers) && lacks(proxy, one),
 			);
 			if (lacked.length === 0) {
 				acknowledged++;
@@ -233,35 +212,37 @@ export class Distribution {
 	}
 
 	#carry(layer: ResourceLayer, type: ResourceType, resource: Resource): void {
-		const known = this.#current.get(resource.version);
-		if (known === undefined) {
-			this.#current.set(resource.version, {
-				type,
-				resource,
-				layers: new Set([layer]),
-			});
-		} else {
-			known.layers.add(layer);
+		const { version } = resource;
+		let carried = this.#current.get(version);
+		if (carried === undefined) {
+			carried = { type, resource, layers: new Set(), lacking: 0 };
+			this.#current.set(version, carried);
 		}
+		carried.layers.add(layer);
 		for (const ref of resource.origins) {
 			const key = keyOf(ref);
 			const versions = this.#versions.get(key);
-			if (versions === undefined) {
-				this.#versions.set(key, new Set([resource.version]));
-			} else versions.add(resource.version);
+			if (versions === undefined) this.#versions.set(key, new Set([version]));
+			else versions.add(version);
 		}
 		this.#touch(resource);
-		this.#check(resource.version);
+		for (const proxy of this.#users.get(layer) ?? []) {
+			if (lacks(proxy, carried)) this.#count(carried, 1);
+		}
 	}
 
 	#drop(layer: ResourceLayer, resource: Resource): void {
 		const { version } = resource;
-		const known = this.#current.get(version);
-		known?.layers.delete(layer);
+		const carried = this.#current.get(version);
+		if (!carried?.layers.delete(layer)) return;
 		this.#touch(resource);
-		if (known === undefined || known.layers.size > 0) return;
+		if (carried.layers.size > 0) {
+			for (const proxy of this.#users.get(layer) ?? []) {
+				if (lacks(proxy, carried)) this.#count(carried, -1);
+			}
+			return;
+		}
 		this.#current.delete(version);
-		this.#incomplete.delete(version);
 		for (const ref of resource.origins) {
 			const key = keyOf(ref);
 			const versions = this.#versions.get(key);
@@ -270,35 +251,38 @@ export class Distribution {
 		}
 	}
 
-	#count(version: string, by: number): void {
-		const held = (this.#held.get(version) ?? 0) + by;
-		if (held === 0) this.#held.delete(version);
-		else this.#held.set(version, held);
+	#enter(proxy: CountedProxy, layer: ResourceLayer): void {
+		const users = this.#users.get(layer);
+		if (users === undefined) this.#users.set(layer, new Set([proxy]));
+		else users.add(proxy);
+		this.#countLacked(proxy, layer, 1);
 	}
 
-	#use(layer: ResourceLayer, by: number): void {
-		this.#users.set(layer, (this.#users.get(layer) ?? 0) + by);
+	#leave(proxy: CountedProxy, layer: ResourceLayer): void {
+		this.#users.get(layer)?.delete(proxy);
+		this.#countLacked(proxy, layer, -1);
 	}
 
-	/** Whether some proxy lacks this version now; objects are touched when that changed. */
-	#check(version: string): void {
+	#countLacked(proxy: CountedProxy, layer: ResourceLayer, by: 1 | -1): void {
+		for (const [, { version }] of layer.entries()) {
+			const carried = this.#current.get(version);
+			// A layer may hold what it does not let its proxies have.
+			if (!carried?.layers.has(layer)) continue;
+			if (lacks(proxy, carried)) this.#count(carried, by);
+		}
+	}
+
+	#countIfWanted(proxy: CountedProxy, version: string, by: 1 | -1): void {
 		const carried = this.#current.get(version);
 		if (carried === undefined) return;
-		let wanted = 0;
-		for (const layer of carried.layers) wanted += this.#users.get(layer) ?? 0;
-		const lacking = wanted > (this.#held.get(version) ?? 0);
-		if (lacking === this.#incomplete.has(version)) return;
-		if (lacking) this.#incomplete.add(version);
-		else this.#incomplete.delete(version);
-		this.#touch(carried.resource);
+		if (intersects(carried.layers, proxy.layers)) this.#count(carried, by);
 	}
 
-	#recheckLayers(layers: Iterable<ResourceLayer>): void {
-		for (const layer of layers) {
-			for (const [, resource] of layer.entries()) {
-				this.#check(resource.version);
-			}
-		}
+	/** Objects are touched when the first proxy lacks it, or the last no longer does. */
+	#count(carried: Carried, by: 1 | -1): void {
+		carried.lacking += by;
+		const before = carried.lacking - by;
+		if (carried.lacking === 0 || before === 0) this.#touch(carried.resource);
 	}
 
 	#touch(resource: Resource): void {
@@ -308,6 +292,10 @@ export class Distribution {
 
 function keyOf(ref: ObjectRef): string {
 	return `${ref.kind} ${objectKey(ref)}`;
+}
+
+function lacks(proxy: CountedProxy, { type, resource }: Carried): boolean {
+	return proxy.view.version(type, resource.name) !== resource.version;
 }
 
 function intersects<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {

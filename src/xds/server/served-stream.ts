@@ -143,10 +143,7 @@ export class ServedStream<State extends StreamState, Request>
 			});
 		}
 		if (rejected !== undefined) this.#noteRejection(rejected);
-		const { gained, lost } = this.state.takeHeldChanges();
-		if (gained.length > 0 || lost.length > 0) {
-			this.#attached.held(gained, lost);
-		}
+		this.#tellHeld();
 		if (!this.#isCounted && this.state.isSettled) this.#count();
 	}
 
@@ -156,6 +153,7 @@ export class ServedStream<State extends StreamState, Request>
 		if (answer !== undefined) return answer;
 		const { clock, figures } = this.#shared.options;
 		const outgoing = this.state.next(clock.monotonicMs());
+		this.#tellHeld();
 		if (outgoing === undefined) return undefined;
 		figures?.sent(outgoing.type, outgoing.count, lengthOf(outgoing.parts));
 		return outgoing.parts;
@@ -187,6 +185,13 @@ export class ServedStream<State extends StreamState, Request>
 		return this.state.acknowledged(type);
 	}
 
+	#tellHeld(): void {
+		const { gained, lost } = this.state.takeHeldChanges();
+		if (gained.length > 0 || lost.length > 0) {
+			this.#attached.held(gained, lost);
+		}
+	}
+
 	/** From now on the status of objects waits for this proxy. */
 	#count(): void {
 		if (this.#isCounted) return;
@@ -195,7 +200,6 @@ export class ServedStream<State extends StreamState, Request>
 		const { state } = this;
 		this.#attached.count({
 			version: (type, name) => state.heldVersion(type, name),
-			versions: () => state.heldVersions(),
 			rejection: (type, name) => {
 				const version = state.rejectedVersion(type, name);
 				const message = this.#condemned.get(`${type} ${name}`);
