@@ -24,7 +24,7 @@ export class StatusWatch implements AsyncDisposable {
 	readonly #stopping = new AbortController();
 	readonly #latest = new Map<string, StatusLine>();
 	#lines: StatusLine[] = [];
-	#notice: () => void = () => undefined;
+	readonly #waiting = new Set<() => void>();
 	#ended: Promise<void> = Promise.resolve();
 	#failure: unknown;
 
@@ -81,9 +81,7 @@ export class StatusWatch implements AsyncDisposable {
 				if (this.#failure !== undefined) throw this.#failure;
 				const line = this.latest(object);
 				if (line !== undefined && isWanted(line)) return line;
-				await new Promise<void>((resolve) => {
-					this.#notice = resolve;
-				});
+				await new Promise<void>((resolve) => this.#waiting.add(resolve));
 			}
 		} finally {
 			clearTimeout(timer);
@@ -111,6 +109,12 @@ export class StatusWatch implements AsyncDisposable {
 			}
 			this.#notice();
 		}
+	}
+
+	#notice(): void {
+		const waiting = [...this.#waiting];
+		this.#waiting.clear();
+		for (const wake of waiting) wake();
 	}
 
 	#add(line: StatusLine): void {
