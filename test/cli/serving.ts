@@ -121,6 +121,17 @@ export class Serving implements AsyncDisposable {
 		await ended;
 	}
 
+	/** Stops the server in order and starts it again. */
+	async restart(): Promise<void> {
+		const child = this.#child;
+		if (child !== undefined) {
+			const ended = once(child, "exit");
+			child.kill("SIGTERM");
+			await ended;
+		}
+		await this.run();
+	}
+
 	async [Symbol.asyncDispose](): Promise<void> {
 		for (const connection of this.#connections) connection.close();
 		await this.kill();

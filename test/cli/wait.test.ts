@@ -86,6 +86,19 @@ describe("lateen wait", function () {
 		expect(err).to.include("Generation 1 of the object stays in force.");
 	});
 
+	it("does not take the last good form for the newest after a restart", async () => {
+		await server.write("rules.yaml", timeout("2s"));
+		await server.lateen("wait", "rr/reviews", "--generation=2");
+		await server.write("rules.yaml", timeout("2"));
+		await server.lateen("wait", "rr/reviews", "--for=Accepted=False");
+		await server.restart();
+		const { code, err } = await server.lateen("wait", "rr/reviews");
+		expect(code).to.equal(4);
+		expect(err).to.include(
+			"The last good form of the object, from before the server started, stays in force.",
+		);
+	});
+
 	it("answers 4 when a proxy refuses the object, with the proxy's words", async () => {
 		let words: string | undefined;
 		void answer(await server.proxy("default/client"), () => words);
