@@ -15,6 +15,7 @@ import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
 import { buildMesh } from "../../src/mesh/build.ts";
 import type { Mesh } from "../../src/mesh/mesh.ts";
 import { readDirectory } from "../../src/sources/read-directory.ts";
+import type { Attachment } from "../../src/xds/explain/choose-listener.ts";
 import { explainRequest } from "../../src/xds/explain/explain-request.ts";
 import type {
 	Explanation,
@@ -27,6 +28,7 @@ import {
 import { parseTarget } from "../../src/xds/explain/target.ts";
 import { loadPrinter } from "../../src/xds/generate/print.ts";
 import { staticBootstrap } from "../../src/xds/generate/static-bootstrap.ts";
+import type { JsonObject } from "../../src/xds/json.ts";
 import type { Proxy } from "../../src/xds/proxy.ts";
 import { renderProxy } from "../../src/xds/render.ts";
 import { eventually } from "../testkit/eventually.ts";
@@ -237,7 +239,7 @@ interface Answer {
 
 interface Running {
 	readonly config: ProxyConfig;
-	readonly attachment: "explicit" | "gateway";
+	readonly attachment: Attachment;
 	readonly port: number;
 }
 
@@ -320,6 +322,18 @@ describe("explainRequest", function () {
 		expect(seen.size, [...seen].join()).to.be.greaterThan(20);
 	});
 
+	it("says of requests through a captured sidecar what real Envoy does with them", async () => {
+		const running = await start({
+			kind: "sidecar",
+			workload: "default/caller",
+			id: "captured",
+			attachment: "captured",
+			addresses: { inbound: [], tcp: [], gateway: [] },
+		});
+		const seen = await compareMany(running, 500);
+		expect(seen.size, [...seen].join()).to.be.greaterThan(20);
+	});
+
 	/** Sends many requests and answers which routes took them. */
 	async function compareMany(
 		running: Running,
@@ -328,6 +342,8 @@ describe("explainRequest", function () {
 		const routes = new Set<string>();
 		await fc.assert(
 			fc.asyncProperty(requests, async (ask) => {
+				// Captured connections to another port come to another listener.
+				fc.pre(running.attachment !== "captured" || ask.host.endsWith(":9080"));
 				const url = `http://${ask.host}${ask.path}`;
 				const target = parseTarget(url);
 				if (target === undefined) throw new Error(url);
@@ -354,6 +370,7 @@ describe("explainRequest", function () {
 			renderProxy(mesh, proxy, "sotw"),
 			await loadPrinter(),
 		);
+		if (proxy.attachment === "captured") bindOnly(bootstrap, "0.0.0.0_9080");
 		// Envoy says with each answer which route and cluster it chose.
 		const text = JSON.stringify(bootstrap, (key, value) =>
 			key === "route_config"
@@ -366,7 +383,8 @@ describe("explainRequest", function () {
 					}
 				: value,
 		);
-		const base = join(folder, proxy.kind);
+		const attachment = proxy.kind === "gateway" ? "gateway" : proxy.attachment;
+		const base = join(folder, attachment);
 		writeFileSync(`${base}.json`, text);
 		const child = spawn(
 			await ensureEnvoy(),
@@ -395,7 +413,7 @@ describe("explainRequest", function () {
 		});
 		return {
 			config: decodeConfig(renderProxy(mesh, proxy, "delta")),
-			attachment: proxy.kind === "gateway" ? "gateway" : "explicit",
+			attachment,
 			port,
 		};
 	}
@@ -406,6 +424,20 @@ function header(key: string, value: string): object {
 		header: { key, value },
 		append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
 	};
+}
+
+/** Keeps one listener, which gets a port of its own in place of connections that iptables would hand it. */
+function bindOnly(bootstrap: JsonObject, name: string): void {
+	const resources = bootstrap["static_resources"] as {
+		listeners: JsonObject[];
+	};
+	resources.listeners = resources.listeners
+		.filter((listener) => listener["name"] === name)
+		.map((listener) => ({
+			...listener,
+			bind_to_port: true,
+			address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
+		}));
 }
 
 function external(
@@ -437,7 +469,8 @@ async function send({ port, attachment }: Running, ask: Ask): Promise<Answer> {
 		host: "127.0.0.1",
 		port,
 		method: ask.method,
-		path: attachment === "gateway" ? ask.path : `http://${ask.host}${ask.path}`,
+		path:
+			attachment !== "explicit" ? ask.path : `http://${ask.host}${ask.path}`,
 		headers: { ...ask.headers, host: ask.host },
 		agent: false,
 	});
