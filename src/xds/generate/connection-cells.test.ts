@@ -100,6 +100,31 @@ describe("divideConnections", () => {
 		);
 	});
 
+	it("keeps a name apart from a wildcard around it that is as long", () => {
+		const sni = (name: string) =>
+			connectionMatch({
+				destinationSubnets: [],
+				sourceSubnets: [],
+				sni: [name],
+			});
+		const cells = divideConnections(
+			[
+				{ match: sni("a.example.com"), choice: 0, sameness: 0 },
+				{ match: sni("*.example.com"), choice: 1, sameness: 1 },
+				{ match: anything, choice: 0, sameness: 0 },
+			],
+			anything,
+		);
+		const one = parseSubnet("10.0.0.1");
+		expect(
+			asEnvoyChooses(cells, {
+				destination: one,
+				serverName: "a.example.com",
+				source: one,
+			}),
+		).to.equal(0);
+	});
+
 	it("says nothing that goes without saying", () => {
 		const one = connectionMatch({
 			destinationSubnets: ["10.0.0.0/8", "10.1.0.0/16"],

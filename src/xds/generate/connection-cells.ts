@@ -96,7 +96,8 @@ const names: Ordering<string> = {
 	contains: (outer, inner) =>
 		outer === inner ||
 		(outer.startsWith("*.") && inner.endsWith(outer.slice(1))),
-	narrowness: (name) => name.length,
+	// Without its asterisk a wildcard is shorter than every name below it.
+	narrowness: (name) => name.replace("*", "").length,
 };
 
 type Numbered<T> = Conditional<T> & { readonly index: number };
