@@ -165,6 +165,21 @@ export class Distribution {
 		return true;
 	}
 
+	/** Whether a resource of this version is what some proxies should have now. */
+	isCurrent(version: string): boolean {
+		return this.#current.has(version);
+	}
+
+	/** Types of the resources that carry an object now. */
+	typesOf(ref: ObjectRef): ReadonlySet<ResourceType> {
+		const types = new Set<ResourceType>();
+		for (const version of this.#versions.get(keyOf(ref)) ?? []) {
+			const carried = this.#current.get(version);
+			if (carried !== undefined) types.add(carried.type);
+		}
+		return types;
+	}
+
 	/** How far the object has come. Costs a look at each proxy only while some proxy lacks it. */
 	reachOf(ref: ObjectRef): Reach {
 		const carried = [...(this.#versions.get(keyOf(ref)) ?? [])].flatMap(
