@@ -62,6 +62,12 @@ type Look =
 	| { readonly is: "refused"; readonly why: string }
 	| { readonly is: "not yet"; readonly why: string };
 
+/** What all that is waited for in one call know of the server. */
+interface KnownServer {
+	/** It has answered once, so it may come back. */
+	wasThere: boolean;
+}
+
 /** Time between attempts to reach a server that was there before. */
 const againMs = 200;
 
@@ -103,11 +109,12 @@ export const waitCommand = defineCommand(
 		if (objects.length === 0)
 			problems.unshift("Name an object, like routerule/reviews.");
 		if (problems.length > 0) return usageError(...problems);
+		const server = { wasThere: false };
 		const codes = await Promise.all(
 			objects.flatMap((object) =>
 				typeof object === "string" || typeof wanted === "string"
 					? []
-					: [waitFor(object, wanted, call)],
+					: [waitFor(object, wanted, call, server)],
 			),
 		);
 		const worstFirst = [exitCode.rejected, exitCode.negative];
@@ -141,11 +148,12 @@ async function waitFor(
 	object: NamedObject,
 	wanted: Wanted,
 	{ values, terminal }: WaitCall,
+	server: KnownServer,
 ): Promise<ExitCode> {
 	const name = printObjectName(object);
 	const say = (text: string): void =>
 		terminal.err(`${plain(`lateen wait: ${name}: ${text}`)}\n`);
-	const last = await lookUntil(object, wanted, values);
+	const last = await lookUntil(object, wanted, values, server);
 	switch (last.is) {
 		case "reached":
 			terminal.out(`${plain(`${name}: ${last.message}`)}\n`);
@@ -166,6 +174,7 @@ async function lookUntil(
 	object: NamedObject,
 	wanted: Wanted,
 	values: WaitCall["values"],
+	server: KnownServer,
 ): Promise<Look> {
 	// Zero looks once: then the first complete answer ends it, not the time.
 	const signal =
@@ -175,12 +184,11 @@ async function lookUntil(
 		why: `There is no ${object.kind.kind} of this name. \`lateen get ${object.kind.plural} -A\` lists those that are.`,
 	};
 	const missing = last;
-	let wasThere = false;
 	for (;;) {
 		try {
 			const lines = watchServer(values, statusPath(object), signal);
 			for await (const line of lines) {
-				wasThere = true;
+				server.wasThere = true;
 				if (line.type === "DELETED") last = missing;
 				else if (line.type !== "SYNCED") last = look(line.object, wanted);
 				if (last.is !== "not yet") return last;
@@ -191,7 +199,7 @@ async function lookUntil(
 			if (!(error instanceof ServerError) || error.code !== "CLI_NO_SERVER")
 				throw error;
 			// A server that was there may come back; one that is stopping resets what it has not answered.
-			if (values.timeout === 0 || (!wasThere && nobodyListens(error)))
+			if (values.timeout === 0 || (!server.wasThere && nobodyListens(error)))
 				throw error;
 			last = { is: "not yet", why: error.message };
 		}

@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AdsConnection, type DeltaCall } from "../testkit/ads-client.ts";
+import { eventually } from "../testkit/eventually.ts";
 import { programPath, type Ran, runLateen } from "./run-lateen.ts";
 
 /** A `lateen serve` of its own process, on a folder of its own; disposing of it ends it. */
@@ -88,6 +89,17 @@ export class Serving implements AsyncDisposable {
 	/** Starts a command that goes on, and answers with its lines and how to end it. */
 	start(...words: readonly string[]): Running {
 		return new Running([...words, "--state-dir", this.stateDir]);
+	}
+
+	/** Waits until this many proxies count in the status of an object. */
+	async counts(name: string, proxies: number): Promise<void> {
+		await eventually(async () => {
+			const { out } = await this.lateen("get", name, "-o", "json");
+			const { status } = JSON.parse(out) as {
+				readonly status: { readonly proxies: { readonly total: number } };
+			};
+			if (status.proxies.total !== proxies) throw new Error(out);
+		});
 	}
 
 	/** Connects as the sidecar of a workload and asks for everything. */
