@@ -38,6 +38,7 @@ import {
 import { ObjectStore } from "../store/object-store.ts";
 import { refKey } from "../store/ref-key.ts";
 import { Catalog } from "../xds/catalog.ts";
+import { Proof } from "../xds/proof.ts";
 import { adsMethods } from "../xds/server/ads.ts";
 import { authenticate } from "../xds/server/authenticate.ts";
 import { ConnectedProxies } from "../xds/server/connected-proxies.ts";
@@ -139,13 +140,14 @@ async function start(
 	);
 	const catalog = new Catalog();
 	const connected = new ConnectedProxies();
+	const proof = new Proof();
 	const quarantine = stops.own(
 		new Quarantine({
 			inputs: {
 				objects: store.objects,
 				invalid: store.invalid,
 				allListed: store.allListed,
-				verdicts: proxyVerdicts(connected, catalog.distribution),
+				verdicts: proxyVerdicts(connected, catalog.distribution, proof),
 			},
 			remembered,
 			sink: stops.own(
@@ -289,6 +291,7 @@ async function start(
 				authenticate: (peer, claims) =>
 					authenticate({ peer, claims, key, nowMs: systemClock.nowMs() }),
 				connected,
+				proof,
 				clock: systemClock,
 				log: logger.child({ part: "xds" }),
 				figures: addXdsMetrics(metrics, connected),

@@ -1,5 +1,6 @@
 import type { Verdict, Verdicts } from "../controllers/quarantine.ts";
 import type { Distribution } from "../xds/distribution.ts";
+import type { Proof } from "../xds/proof.ts";
 import type {
 	ConnectedProxies,
 	ProxyEvent,
@@ -9,6 +10,7 @@ import type {
 export function proxyVerdicts(
 	connected: ConnectedProxies,
 	distribution: Distribution,
+	proof: Proof,
 ): Verdicts {
 	return {
 		subscribe: (listener) =>
@@ -18,7 +20,8 @@ export function proxyVerdicts(
 				if (verdict !== undefined) listener(verdict);
 			}),
 		isCurrent: (version) => distribution.isCurrent(version),
-		typesOf: (ref) => distribution.typesOf(ref),
+		carrying: (ref) => distribution.carrying(ref),
+		hasAccepted: (software, version) => proof.hasVersion(software, version),
 	};
 }
 

@@ -77,8 +77,12 @@ export interface Verdicts {
 	subscribe(listener: (verdict: Verdict) => void): () => void;
 	/** Whether a resource of this version was made from the mesh in force. */
 	isCurrent(version: string): boolean;
-	/** Types of the resources that were made from an object in the mesh in force. */
-	typesOf(ref: ObjectRef): ReadonlySet<string>;
+	/** The resources that were made from an object in the mesh in force. */
+	carrying(
+		ref: ObjectRef,
+	): Iterable<{ readonly type: string; readonly version: string }>;
+	/** Whether a proxy of this software has accepted the version. */
+	hasAccepted(software: string, version: string): boolean;
 }
 
 /** Takes what must outlive the process. */
@@ -242,10 +246,11 @@ export class Quarantine {
 	/** The mesh in force was built from what `effective` answered last. */
 	built(): void {
 		if (this.#effective === undefined) return;
-		this.#noteChanges(this.#effective);
+		const changed = this.#noteChanges(this.#effective);
 		this.#inForce = this.#effective;
 		this.#seen.clear();
 		this.#isBuildDue = this.#asked !== this.#objects.value;
+		this.#acceptUnchanged(changed);
 		if (this.#isBuildDue) return;
 		const waiting = this.#waiting;
 		this.#waiting = [];
@@ -317,11 +322,33 @@ export class Quarantine {
 		seen.add(version);
 		if (!this.#parts.inputs.verdicts.isCurrent(version)) return;
 		for (const form of this.#formsOf(origins)) {
-			const at = `${place} ${form.key}`;
-			if (this.#accepted.get(at) === form.content) continue;
-			this.#accepted.set(at, form.content);
-			this.#prove(form, software);
+			this.#acceptForm(form, software, type);
 		}
+		this.#endTrialIfProven();
+	}
+
+	/** A form that makes no difference to resources that proxies have is accepted in them already. */
+	#acceptUnchanged(refs: readonly ObjectRef[]): void {
+		const { verdicts } = this.#parts.inputs;
+		for (const form of this.#formsOf(refs)) {
+			for (const { type, version } of verdicts.carrying(form.ref)) {
+				for (const software of this.#software) {
+					if (!verdicts.hasAccepted(software, version)) continue;
+					this.#acceptForm(form, software, type);
+				}
+			}
+		}
+		this.#endTrialIfProven();
+	}
+
+	#acceptForm(form: ForceForm, software: string, type: string): void {
+		const at = `${software} ${type} ${form.key}`;
+		if (this.#accepted.get(at) === form.content) return;
+		this.#accepted.set(at, form.content);
+		this.#prove(form, software);
+	}
+
+	#endTrialIfProven(): void {
 		const trial = this.#trial;
 		if (
 			trial?.forms.every((form) =>
@@ -346,7 +373,7 @@ export class Quarantine {
 		const [newest] = known.proven;
 		if (newest !== undefined && contentOf(newest) === content) return;
 		if (known.marks.has(content)) return;
-		for (const type of this.#parts.inputs.verdicts.typesOf(ref)) {
+		for (const { type } of this.#parts.inputs.verdicts.carrying(ref)) {
 			const isAccepted = [...this.#software].some(
 				(one) => this.#accepted.get(`${one} ${type} ${key}`) === content,
 			);
@@ -542,17 +569,22 @@ export class Quarantine {
 		return mark;
 	}
 
-	#noteChanges(now: Objects): void {
+	/** Notes since when forms are in force; answers the objects whose form is new. */
+	#noteChanges(now: Objects): readonly ObjectRef[] {
+		const changed: ObjectRef[] = [];
 		const ms = this.#parts.clock.monotonicMs();
 		for (const kind of heldKinds) {
 			if (this.#inForce?.[kind] === now[kind]) continue;
 			for (const object of now[kind].values()) {
-				const key = refKey(refOf(object));
+				const ref = refOf(object);
+				const key = refKey(ref);
 				const content = contentOf(object);
 				if (this.#since.get(key)?.content === content) continue;
 				this.#since.set(key, { content, ms });
+				changed.push(ref);
 			}
 		}
+		return changed;
 	}
 
 	/** Keeps the newest valid forms, and forgets objects that are gone. */

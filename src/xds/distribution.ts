@@ -170,14 +170,14 @@ export class Distribution {
 		return this.#current.has(version);
 	}
 
-	/** Types of the resources that carry an object now. */
-	typesOf(ref: ObjectRef): ReadonlySet<ResourceType> {
-		const types = new Set<ResourceType>();
+	/** The resources that carry an object now. */
+	*carrying(
+		ref: ObjectRef,
+	): Iterable<{ readonly type: ResourceType; readonly version: string }> {
 		for (const version of this.#versions.get(keyOf(ref)) ?? []) {
 			const carried = this.#current.get(version);
-			if (carried !== undefined) types.add(carried.type);
+			if (carried !== undefined) yield { type: carried.type, version };
 		}
-		return types;
 	}
 
 	/** How far the object has come. Costs a look at each proxy only while some proxy lacks it. */

@@ -37,6 +37,11 @@ export class Proof {
 		);
 	}
 
+	/** Whether a proxy with this software has accepted a version that needed a proof. */
+	hasVersion(software: string, version: string): boolean {
+		return this.#accepted.get(software)?.has(version) === true;
+	}
+
 	/** A proxy has accepted these. */
 	note(proxy: Proxy, resources: readonly Resource[]): void {
 		const software = proxy.software ?? "";
