@@ -66,9 +66,14 @@ async function tell(
 	const print = await loadPrinter();
 	const sides = { before: "acknowledged", after: "sent" };
 	const changes = behind.flatMap(({ change }) => change ?? []);
-	terminal.out(
-		`${bold(plain(proxy.workload))}: ${plain(summarizeChanges(changes))}${changes.length === 0 ? "" : ", not acknowledged"}\n`,
-	);
+	const refused = behind.filter(({ resource }) => resource.rejected).length;
+	const summary = [
+		...(changes.length === 0
+			? []
+			: [`${summarizeChanges(changes)}, not acknowledged`]),
+		...(refused === 0 ? [] : [`${refused} refused`]),
+	].join("; ");
+	terminal.out(`${bold(plain(proxy.workload))}: ${plain(summary)}\n`);
 	for (const { change, resource } of behind) {
 		const { word, name, rejected } = resource;
 		const origins = (resource.wanted ?? resource.acknowledged)?.origins ?? [];
@@ -80,7 +85,7 @@ async function tell(
 			terminal.out(`${red(plain(`# rejected: ${rejected}`))}\n`);
 		terminal.out(
 			change === undefined
-				? "# What it had before stays in force.\n"
+				? "# What it had before is what it is to have for now.\n"
 				: printChange(change, sides, print, terminal.outColours),
 		);
 	}

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { isCancelled } from "../../src/lib/is-cancelled.ts";
 import type { DeltaCall } from "../testkit/ads-client.ts";
+import { eventually } from "../testkit/eventually.ts";
 import { reviews, rule } from "./manifests.ts";
 import { Serving } from "./serving.ts";
 import { withFolder } from "./temporary-folder.ts";
@@ -154,20 +155,47 @@ describe("what a running server says of its proxies", function () {
 			expect(out).to.match(/has acknowledged all \d+ resources/);
 		});
 
+		it("shows what a silent proxy has not acknowledged as a unified diff, and exits 1", async () => {
+			let isSilent = false;
+			const silent = await server.proxy("default/silent");
+			void answer(silent, () => {
+				if (isSilent) throw new Error("says nothing");
+				return undefined;
+			}).catch(() => undefined);
+			await eventually(async () => {
+				const ran = await server.lateen("proxy", "default/silent", "diff");
+				expect(ran.code, ran.out + ran.err).to.equal(0);
+			}, 20_000);
+			isSilent = true;
+			await server.write("rules.yaml", timeout("3s"));
+			const { code, out } = await eventually(async () => {
+				const ran = await server.lateen("proxy", "default/silent", "diff");
+				expect(ran.out).to.include("timeout: 3s");
+				return ran;
+			}, 20_000);
+			expect(code).to.equal(1);
+			expect(out).to.include(
+				"default/silent: 1 virtual host changed, not acknowledged\n",
+			);
+			expect(out).to.match(/^-.*timeout: 1s$/m);
+			expect(out).to.match(/^\+.*timeout: 3s$/m);
+			silent.close();
+		});
+
 		it("shows what the proxy refused, with its words and the object, and exits 1", async () => {
 			refusal = "no such timeout";
 			await server.write("rules.yaml", timeout("5s"));
-			await server.lateen(
-				...["wait", "rr/reviews", "--generation=2", "--timeout=5s"],
-			);
-			const { code, out } = await server.lateen(
-				...["proxy", "default/client", "diff"],
-			);
+			// Once the refusal is known, the proxy is to have the last good form again.
+			const { code, out } = await eventually(async () => {
+				const ran = await server.lateen("proxy", "default/client", "diff");
+				expect(ran.out).to.include("before is what it is to have");
+				return ran;
+			}, 20_000);
 			expect(code, out).to.equal(1);
-			expect(out).to.include("rejected: no such timeout");
+			expect(out).to.include("default/client: 1 refused\n");
+			expect(out).to.include(`# virtual host ${host}, from `);
 			expect(out).to.include("RouteRule default/reviews");
-			expect(out).to.match(/^-.*timeout: 1s$/m);
-			expect(out).to.match(/^\+.*timeout: 5s$/m);
+			expect(out).to.include("rejected: no such timeout");
 		});
 	});
 });
