@@ -14,7 +14,7 @@ import { offlineProxy, qualifiedName } from "./offline-proxy.ts";
 import { printExplanation } from "./print-explanation.ts";
 import { plain } from "./print-table.ts";
 import { outputOption, printValue } from "./print-value.ts";
-import { askSnapshot, wantedOf } from "./proxy-snapshot.ts";
+import { askSnapshot, type ProxySnapshot, wantedOf } from "./proxy-snapshot.ts";
 import { findInputs } from "./read-inputs.ts";
 import { ServerError } from "./server-client.ts";
 
@@ -91,6 +91,8 @@ interface Subject {
 	readonly proxy: Proxy;
 	readonly config: ProxyConfig;
 	readonly places: ObjectPlaces;
+	/** What should be known of the answer, as full sentences. */
+	readonly notes: readonly string[];
 }
 
 async function runExplain(call: ExplainCall): Promise<ExitCode> {
@@ -123,19 +125,20 @@ async function runExplain(call: ExplainCall): Promise<ExitCode> {
 			? await subjectOfFiles(call, paths, target)
 			: await subjectOfServer(call);
 	if (typeof subject === "number") return subject;
-	const { proxy, config, places } = subject;
+	const { proxy, config, places, notes } = subject;
 	if (proxy.kind === "grpc") {
 		terminal.err(
 			"lateen explain: A gRPC client has no proxy; `lateen explain` walks the configuration of Envoys.\n",
 		);
 		return exitCode.negative;
 	}
-	const explanation = explainRequest(config, {
+	const explained = explainRequest(config, {
 		target,
 		method: values.method.toUpperCase(),
 		headers,
 		attachment: proxy.kind === "gateway" ? "gateway" : proxy.attachment,
 	});
+	const explanation = { ...explained, notes: [...explained.notes, ...notes] };
 	if (values.output === "table")
 		terminal.out(
 			printExplanation(explanation, {
@@ -203,6 +206,7 @@ async function subjectOfFiles(
 		proxy,
 		config: decodeConfig(renderProxy(checked.build.mesh, proxy, "delta")),
 		places: checked.places,
+		notes: [],
 	};
 }
 
@@ -219,6 +223,7 @@ async function subjectOfServer({
 			proxy: snapshot.proxy,
 			config: decodeConfig(wantedOf(snapshot)),
 			places: snapshot.objects,
+			notes: behindNotes(snapshot),
 		};
 	} catch (error) {
 		if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")
@@ -228,6 +233,18 @@ async function subjectOfServer({
 		);
 		return exitCode.negative;
 	}
+}
+
+/** A proxy that lags behind may do something else for now. */
+function behindNotes({ proxy, resources }: ProxySnapshot): readonly string[] {
+	const behind = resources.filter(
+		({ wanted, acknowledged }) => wanted?.version !== acknowledged?.version,
+	).length;
+	return behind === 0
+		? []
+		: [
+				`The proxy has not acknowledged ${behind} of its ${resources.length} resources as they are meant to be, so it may do something else for now; \`lateen proxy ${proxy.workload} diff\` shows them.`,
+			];
 }
 
 function originsIn(explanation: Explanation): readonly ObjectRef[] {

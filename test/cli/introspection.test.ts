@@ -173,6 +173,10 @@ describe("what a running server says of its proxies", function () {
 				expect(ran.out).to.include("timeout: 3s");
 				return ran;
 			}, 20_000);
+			const explained = await server.lateen(
+				...["explain", "http://reviews:9080/", "--from", "silent"],
+			);
+			expect(explained.out).to.include("has not acknowledged 1 of its");
 			expect(code).to.equal(1);
 			expect(out).to.include(
 				"default/silent: 1 virtual host changed, not acknowledged\n",
