@@ -129,7 +129,13 @@ async function start(
 		join(stateDir.path, "last-good"),
 		quarantineLog,
 	);
-	const remembered = await lastGood.read();
+	const remembered = await lastGood.read().catch((error: unknown) => {
+		quarantineLog.warn(
+			"The last good forms of objects cannot be read; what is refused now is not served.",
+			{ error },
+		);
+		return [];
+	});
 	const store = new ObjectStore(
 		[sourceName],
 		new Map(

@@ -278,6 +278,48 @@ describe("an object that a real Envoy refuses", function () {
 		});
 	});
 
+	it("hurts only itself in the routes of a gateway", async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo"));
+		const [port] = await freePorts(1);
+		const listen = `127.0.0.1:${port}`;
+		const rule = (name: string, word: string, path: object) =>
+			ruleYaml(name, {
+				destination: { name: "echo" },
+				gateways: ["edge"],
+				match: [{ path }],
+				respond: { status: 200, body: word },
+			});
+		const from = (path: string, body: string) => async () => {
+			const answer = await send(`http://${listen}${path}`);
+			expect(answer.body).to.equal(body);
+		};
+		mesh.write("object.yaml", rule("bad", "good", { exact: "/one" }));
+		mesh.write("other.yaml", rule("other", "first", { exact: "/two" }));
+		await mesh.envoy(
+			"edge",
+			["--gateway", "edge", "--listen", listen],
+			shortRegexes,
+		);
+		await eventually(from("/one", "good"));
+		await eventually(async () =>
+			expect((await toldOf(mesh, "RouteRule/default/bad")).programmed).to.equal(
+				"True",
+			),
+		);
+		mesh.write("object.yaml", rule("bad", "bad", { regex: longRegex }));
+		mesh.write("other.yaml", rule("other", "second", { exact: "/two" }));
+		await eventually(async () => {
+			await from("/one", "good")();
+			await from("/two", "second")();
+			const told = await toldOf(mesh, "RouteRule/default/bad");
+			expect(told.reason, told.message).to.equal("Rejected");
+			const other = await toldOf(mesh, "RouteRule/default/other");
+			expect(other.programmed, other.message).to.equal("True");
+		});
+		mesh.write("object.yaml", rule("bad", "mended", { exact: "/one" }));
+		await eventually(from("/one", "mended"));
+	});
+
 	it("hurts only itself among clusters", async () => {
 		mesh = await LiveMesh.start(serviceYaml("echo"));
 		const [one, two] = await Promise.all(
@@ -316,5 +358,47 @@ describe("an object that a real Envoy refuses", function () {
 			askOther: (caller, word) =>
 				from("other", word === "first" ? "one" : "two")(caller),
 		});
+	});
+
+	it("does not keep a new proxy from its first configuration, even when nobody has proven anything", async () => {
+		mesh = await LiveMesh.start(
+			serviceYaml("echo") + serviceYaml("other") + serviceYaml("plain"),
+		);
+		await mesh.application({ name: "plain-v1", service: "plain" });
+		mesh.write("object.yaml", saying("echo", "bad", { regex: longRegex }));
+		mesh.write("other.yaml", saying("other", "good"));
+		const caller = await mesh.caller("default/caller", { args: shortRegexes });
+		expect((await caller.ask("http://plain/")).from).to.equal("plain-v1");
+		await eventually(expectBody("http://other/", "good").bind(0, caller));
+		await eventually(async () => {
+			const told = await toldOf(mesh, "RouteRule/default/echo");
+			expect(told.reason, told.message).to.equal("Rejected");
+			expect(told.message).to.include("nothing of it is in force");
+		});
+	});
+});
+
+describe("an object that is refused by validation when the server starts", function () {
+	this.timeout(60_000);
+
+	it("is served in its last good form", async () => {
+		await using mesh = await LiveMesh.start(serviceYaml("echo"));
+		mesh.write("object.yaml", saying("echo", "good"));
+		await eventually(() =>
+			expect(readdirSync(join(mesh.stateDir, "last-good"))).to.have.length(1),
+		);
+		await mesh.stopServer();
+		mesh.write("object.yaml", saying("echo", "bad").replace("200", "2000"));
+		await mesh.startServer();
+		const caller = await mesh.caller("default/caller");
+		await eventually(expectBody("http://echo/", "good").bind(0, caller));
+		const { status } = JSON.parse(
+			await mesh.admin("/v1/status/RouteRule/default/echo"),
+		) as { status: { conditions: readonly { message: string }[] } };
+		expect(status.conditions[0]?.message).to.include(
+			"last good form, from before the server was started, stays in force",
+		);
+		mesh.write("object.yaml", saying("echo", "mended"));
+		await eventually(expectBody("http://echo/", "mended").bind(0, caller));
 	});
 });

@@ -1,0 +1,359 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { TestClock } from "../../test/testkit/test-clock.ts";
+import type { ObjectRef } from "../api/object-ref.ts";
+import type { ApiObject, Objects } from "../api/objects.ts";
+import { parseObject } from "../api/parse-object.ts";
+import { WritableSignal } from "../lib/signal.ts";
+import { silentLogger } from "../observability/logger.ts";
+import { MetricsRegistry } from "../observability/metrics.ts";
+import { emptyObjects } from "../store/empty-objects.ts";
+import type { LastGood } from "../store/last-good.ts";
+import { refKey } from "../store/ref-key.ts";
+import { Quarantine, type Verdict, type Verdicts } from "./quarantine.ts";
+
+/** A rule that says a word; words that begin with `bad` are refused by Envoy. */
+function rule(name: string, word: string, generation = 1): ApiObject {
+	const parsed = parseObject({
+		apiVersion: "lateen.dev/v1alpha1",
+		kind: "RouteRule",
+		metadata: { name, namespace: "default", generation },
+		spec: {
+			destination: { name: "echo" },
+			respond: { status: 200, body: word },
+		},
+	});
+	if (parsed.kind !== "object") throw new Error(JSON.stringify(parsed));
+	return parsed.object;
+}
+
+function wordOf(object: ApiObject): string {
+	if (object.kind !== "RouteRule") throw new Error(object.kind);
+	return String(object.spec.respond?.body);
+}
+
+function refTo(name: string): ObjectRef {
+	return { kind: "RouteRule", namespace: "default", name };
+}
+
+/**
+ * Proxies that all have one virtual host with every rule in it, and refuse it as
+ * long as a word in it is bad for their software: `bad` for all, `bad-old` for
+ * `old` alone.
+ */
+class World implements Verdicts {
+	readonly clock = new TestClock();
+	readonly raw = new WritableSignal<Objects>(emptyObjects());
+	readonly kept = new Map<string, LastGood>();
+	readonly quarantine: Quarantine;
+	/** Versions of the virtual host that were sent. */
+	readonly sent: string[] = [];
+	readonly #allListed = new WritableSignal(false);
+	#version = "";
+	#listener: (verdict: Verdict) => void = () => undefined;
+	readonly #software: string[] = [];
+	readonly #accepted = new Set<string>();
+
+	constructor(remembered: readonly LastGood[] = []) {
+		for (const one of remembered) this.kept.set(refKey(one.ref), one);
+		this.quarantine = new Quarantine({
+			inputs: {
+				objects: this.raw,
+				invalid: new WritableSignal(new Map()),
+				allListed: this.#allListed,
+				verdicts: this,
+			},
+			remembered,
+			sink: {
+				put: (entry) => void this.kept.set(refKey(entry.ref), entry),
+				forget: (ref) => void this.kept.delete(refKey(ref)),
+			},
+			clock: this.clock,
+			logger: silentLogger,
+			metrics: new MetricsRegistry(),
+		});
+	}
+
+	subscribe(listener: (verdict: Verdict) => void): () => void {
+		this.#listener = listener;
+		return () => undefined;
+	}
+
+	isCurrent(version: string): boolean {
+		return version === this.#version;
+	}
+
+	carrying(): readonly { type: string; version: string }[] {
+		return [{ type: "virtualHost", version: this.#version }];
+	}
+
+	hasAccepted(software: string, version: string): boolean {
+		return this.#accepted.has(`${software} ${version}`);
+	}
+
+	connect(software: string): void {
+		this.#software.push(software);
+		this.#listener({ op: "connected", software });
+		this.run();
+	}
+
+	/** Puts words of rules by name, or removes them; all in one change. */
+	write(words: Readonly<Record<string, string | undefined>>): void {
+		const rules = new Map(this.raw.value.RouteRule);
+		for (const [name, word] of Object.entries(words)) {
+			const key = `default/${name}`;
+			const before = rules.get(key)?.metadata.generation ?? 0;
+			const made =
+				word === undefined ? undefined : rule(name, word, before + 1);
+			if (made?.kind === "RouteRule") rules.set(key, made);
+			else rules.delete(key);
+		}
+		this.raw.set({ ...this.raw.value, RouteRule: rules });
+		this.#allListed.set(true);
+		this.run();
+	}
+
+	/** Builds, sends and answers until nothing changes. */
+	run(): void {
+		for (let round = 0; round < 200; round += 1) {
+			const before = this.quarantine.objects.value;
+			const words = this.words();
+			const version = JSON.stringify(words);
+			const isNew = version !== this.#version;
+			this.#version = version;
+			this.quarantine.built();
+			if (isNew) this.sent.push(version);
+			for (const software of this.#software) this.#answer(software, version);
+			if (this.quarantine.objects.value === before) return;
+		}
+		throw new Error("It never comes to rest.");
+	}
+
+	/** Words of the rules that take part, by name. */
+	words(): Readonly<Record<string, string>> {
+		const { RouteRule } = this.quarantine.effective(
+			this.quarantine.objects.value,
+		);
+		return Object.fromEntries(
+			[...RouteRule.values()]
+				.map((one) => [one.metadata.name, wordOf(one)] as const)
+				.sort(([a], [b]) => (a < b ? -1 : 1)),
+		);
+	}
+
+	held(): readonly string[] {
+		return [...this.quarantine.heldBack.value.keys()].sort();
+	}
+
+	#answer(software: string, version: string): void {
+		if (this.#accepted.has(`${software} ${version}`)) return;
+		const words = JSON.parse(version) as Readonly<Record<string, string>>;
+		const resource = {
+			name: "echo",
+			version,
+			origins: Object.keys(words).map(refTo),
+		};
+		const isBad = Object.values(words).some((word) =>
+			word.startsWith("bad-")
+				? word.startsWith(`bad-${software}`)
+				: word.startsWith("bad"),
+		);
+		const type = "virtualHost";
+		if (isBad) {
+			this.#listener({
+				op: "refused",
+				software,
+				type,
+				proxy: `default/${software}`,
+				message: "it is bad",
+				resources: [resource],
+			});
+			return;
+		}
+		this.#accepted.add(`${software} ${version}`);
+		this.#listener({ op: "accepted", software, type, resources: [resource] });
+	}
+}
+
+describe("Quarantine", () => {
+	it("blames the object that changed, and has its last good form take its place", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ a: "one", b: "one" });
+		world.write({ a: "bad" });
+		expect(world.words()).to.deep.equal({ a: "one", b: "one" });
+		expect([...world.quarantine.heldBack.value]).to.deep.equal([
+			[
+				"RouteRule/default/a",
+				{
+					generation: 2,
+					inForceGeneration: 1,
+					rejections: [{ proxy: "default/new", message: "it is bad" }],
+				},
+			],
+		]);
+	});
+
+	it("leaves out what never had a good form", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ b: "one" });
+		world.write({ a: "bad" });
+		expect(world.words()).to.deep.equal({ b: "one" });
+		expect(
+			world.quarantine.heldBack.value.get("RouteRule/default/a")
+				?.inForceGeneration,
+		).to.equal(undefined);
+	});
+
+	it("lets the mended form out at once, and forgets the refusal when it is accepted", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ a: "one" });
+		world.write({ a: "bad" });
+		const before = world.sent.length;
+		world.write({ a: "two" });
+		expect(world.words()).to.deep.equal({ a: "two" });
+		expect(world.sent.length).to.equal(before + 1);
+		expect(world.held()).to.deep.equal([]);
+		expect(world.kept.get("RouteRule/default/a")?.refusals).to.deep.equal([]);
+	});
+
+	it("lets other objects change meanwhile", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ a: "one", b: "one" });
+		world.write({ a: "bad" });
+		world.write({ b: "two", c: "three" });
+		expect(world.words()).to.deep.equal({ a: "one", b: "two", c: "three" });
+		expect(world.held()).to.deep.equal(["RouteRule/default/a"]);
+	});
+
+	it("finds exactly the bad ones when many objects of one resource change together, within few responses", () => {
+		fc.assert(
+			fc.property(
+				fc.array(fc.constantFrom("two", "two", "two", "bad"), {
+					minLength: 1,
+					maxLength: 24,
+				}),
+				fc.boolean(),
+				(words, hadGoodForms) => {
+					const world = new World();
+					world.connect("new");
+					const names = words.map((_, index) => `r${index}`);
+					const first = Object.fromEntries(names.map((name) => [name, "one"]));
+					if (hadGoodForms) world.write(first);
+					const before = world.sent.length;
+					const all = Object.fromEntries(
+						words.map((word, index) => [`r${index}`, word]),
+					);
+					world.write(all);
+					const bad = Object.keys(all).filter((name) => all[name] === "bad");
+					expect(world.held()).to.deep.equal(
+						bad.map((name) => `RouteRule/default/${name}`).sort(),
+					);
+					for (const [name, word] of Object.entries(all)) {
+						const wanted =
+							word !== "bad" ? word : hadGoodForms ? "one" : undefined;
+						expect(world.words()[name]).to.equal(wanted);
+					}
+					const depth = Math.ceil(Math.log2(Math.max(2, words.length)));
+					expect(world.sent.length - before).to.be.at.most(
+						2 + bad.length * (2 * depth + 3),
+					);
+				},
+			),
+			{ numRuns: 100 },
+		);
+	});
+
+	it("holds the bad one back from the start after a restart, and knows its last good form", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ a: "one", b: "one" });
+		world.write({ a: "bad" });
+		const again = new World([...world.kept.values()]);
+		again.write({ a: "bad", b: "one" });
+		expect(again.words()).to.deep.equal({ a: "one", b: "one" });
+		again.connect("new");
+		expect(again.sent).to.have.length(1);
+		again.write({ a: "two" });
+		expect(again.words()).to.deep.equal({ a: "two", b: "one" });
+	});
+
+	it("blames the right one after a restart, although nobody has accepted the others in this process", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ a: "one", b: "one", c: "one" });
+		const again = new World([...world.kept.values()]);
+		again.write({ a: "one", b: "bad", c: "one" });
+		again.connect("new");
+		expect(again.held()).to.deep.equal(["RouteRule/default/b"]);
+		expect(again.words()).to.deep.equal({ a: "one", b: "one", c: "one" });
+	});
+
+	it("does not hold back what older proxies refuse and newer ones accept", () => {
+		const world = new World();
+		world.connect("old");
+		world.connect("new");
+		world.write({ a: "one" });
+		world.write({ a: "bad-old" });
+		world.clock.pass(10_000);
+		world.run();
+		expect(world.words()).to.deep.equal({ a: "bad-old" });
+		expect(world.held()).to.deep.equal([]);
+		expect(world.kept.get("RouteRule/default/a")?.refusals).to.have.length(1);
+	});
+
+	it("lets it out when newer proxies come that accept it", () => {
+		const world = new World();
+		world.connect("old");
+		world.write({ a: "one" });
+		world.write({ a: "bad-old" });
+		expect(world.words()).to.deep.equal({ a: "one" });
+		world.connect("new");
+		expect(world.words()).to.deep.equal({ a: "bad-old" });
+		world.clock.pass(10_000);
+		world.run();
+		expect(world.words()).to.deep.equal({ a: "bad-old" });
+	});
+
+	it("holds it back again when the newer proxies refuse it, too", () => {
+		const world = new World();
+		world.connect("old");
+		world.write({ a: "one" });
+		world.write({ a: "bad" });
+		world.connect("new");
+		world.clock.pass(10_000);
+		world.run();
+		expect(world.words()).to.deep.equal({ a: "one" });
+		expect(world.held()).to.deep.equal(["RouteRule/default/a"]);
+	});
+
+	it("forgets what is deleted", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ a: "bad" });
+		world.write({ a: undefined });
+		expect(world.held()).to.deep.equal([]);
+		expect([...world.kept.keys()]).to.deep.equal([]);
+	});
+
+	it("forgets what was deleted while nobody ran", () => {
+		const one = rule("a", "one");
+		const world = new World([
+			{ ref: refTo("a"), valid: one, proven: one, refusals: [] },
+		]);
+		expect([...world.kept.keys()]).to.have.length(1);
+		world.write({});
+		expect([...world.kept.keys()]).to.deep.equal([]);
+	});
+
+	it("hands on the same references while nothing is held back", () => {
+		const world = new World();
+		world.connect("new");
+		world.write({ a: "one" });
+		const objects = world.raw.value;
+		expect(world.quarantine.effective(objects)).to.equal(objects);
+	});
+});
