@@ -71,6 +71,14 @@ export const serveSchema = {
 		reason:
 			"A person does not notice 200 ms, and five builds a second leave the rest of the time to the proxies.",
 	},
+	removalDelay: {
+		type: "duration",
+		default: "10s",
+		max: 600_000,
+		help: "How long a proxy keeps a cluster after nothing points there any more",
+		reason:
+			"A request that a rule delays, or that is tried again, looks for its cluster long after its route was chosen, and one that finds none fails. 10 s is more than such a request usually waits; a cluster that nobody uses costs a proxy 30 KB meanwhile, and more than 1,000 of them are not kept.",
+	},
 	maxStreams: {
 		type: "count",
 		default: "20000",

@@ -161,7 +161,7 @@ export class SimulatedEnvoy {
 		this.#sentOnStream = new Map();
 		const server = new DeltaStream(
 			this.#resources,
-			{ maxNames: 1000, maxKept: 1000 },
+			{ maxNames: 1000, maxKept: 1000, removalDelayMs: 0 },
 			this.nowMs,
 		);
 		this.#stop = this.#resources.subscribe((changed) => {

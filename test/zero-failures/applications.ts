@@ -10,7 +10,7 @@ import {
 	type Http2ServerResponse,
 	type ServerHttp2Session,
 } from "node:http2";
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import type { ApplicationSpec } from "./sequence.ts";
 
@@ -79,12 +79,34 @@ function answer(
 }
 
 async function serve(spec: ApplicationSpec): Promise<Running> {
+	/** Connections, each with how many requests it has at work. */
+	const atWork = new Map<Socket, number>();
 	// Longer than proxies keep idle connections, so that none is closed while a request is on its way.
-	const server = createServer({ keepAliveTimeout: 75_000 }, (...pair) =>
-		answer(spec, ...pair),
+	const server = createServer(
+		{ keepAliveTimeout: 75_000 },
+		(request, response) => {
+			const { socket } = request;
+			atWork.set(socket, (atWork.get(socket) ?? 0) + 1);
+			response.on("close", () => {
+				if (atWork.has(socket))
+					atWork.set(socket, (atWork.get(socket) ?? 0) - 1);
+			});
+			answer(spec, request, response);
+		},
 	);
+	server.on("connection", (socket) => {
+		atWork.set(socket, 0);
+		socket.on("close", () => atWork.delete(socket));
+	});
 	const port = await listen(server);
-	return { port, end: () => closed(server), ended: undefined };
+	const end = async (): Promise<void> => {
+		const all = closed(server);
+		// Node.js waits a minute for connections that never had a request.
+		for (const [socket, requests] of atWork)
+			if (requests === 0) socket.destroy();
+		await all;
+	};
+	return { port, end, ended: undefined };
 }
 
 async function serveHttp2(spec: ApplicationSpec): Promise<Running> {

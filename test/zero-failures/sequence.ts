@@ -112,6 +112,8 @@ export class Sequence {
 	readonly #services = new Map<string, ServiceState>();
 	readonly #externals = new Map<string, ExternalState>();
 	readonly #leaving: Leaving[] = [];
+	/** By target: the change from which on it may come again. Before, answers might still be those of its former life. */
+	readonly #resting = new Map<string, number>();
 	#changes = 0;
 	#numbered = 0;
 
@@ -181,6 +183,7 @@ export class Sequence {
 			namesFrom("s", serviceNames).filter(
 				(name) =>
 					!this.#services.has(name) &&
+					!this.#rests(`${name}:80`) &&
 					!this.#leaving.some(({ workload }) => workload.service === name),
 			),
 		);
@@ -188,7 +191,7 @@ export class Sequence {
 		const service: ServiceState = {
 			name,
 			http2: this.#random.chance(25),
-			secondPort: this.#random.chance(30),
+			secondPort: this.#random.chance(30) && !this.#rests(`${name}:8080`),
 			serving: [],
 			draining: [],
 			rules: [],
@@ -228,7 +231,7 @@ export class Sequence {
 		return [
 			{
 				about: `Service ${service.name} goes, with its ${service.rules.length} rules`,
-				withdraw: targetsOf(service).map(({ id }) => id),
+				withdraw: this.#withdraw(targetsOf(service).map(({ id }) => id)),
 				files: [
 					...service.rules.map(({ file }) => ({ file })),
 					{ file: `service-${service.name}.yaml` },
@@ -240,9 +243,11 @@ export class Sequence {
 	}
 
 	#changePorts(secondPort: boolean): [Draft] | undefined {
-		const service = this.#pickService((one) => one.secondPort !== secondPort);
+		const service = this.#pickService(
+			(one) =>
+				one.secondPort !== secondPort && !this.#rests(secondTarget(one).id),
+		);
 		if (service === undefined) return undefined;
-		const targetsBefore = targetsOf(service);
 		service.secondPort = secondPort;
 		const workloads = [
 			...service.serving.map((one) => workloadFile(service, one)),
@@ -251,13 +256,13 @@ export class Sequence {
 		const files = secondPort
 			? [...workloads, serviceFile(service)]
 			: [serviceFile(service), ...workloads];
-		const targets = targetsOf(service);
+		const target = secondTarget(service);
 		return [
 			{
 				about: `Service ${service.name} ${secondPort ? "gets" : "loses"} port 8080`,
-				withdraw: secondPort ? [] : targetsBefore.slice(1).map(({ id }) => id),
+				withdraw: secondPort ? [] : this.#withdraw([target.id]),
 				files,
-				announce: secondPort ? targets.slice(1) : [],
+				announce: secondPort ? [target] : [],
 			},
 		];
 	}
@@ -347,12 +352,27 @@ export class Sequence {
 	}
 
 	#drain(service: ServiceState, workloads: readonly Workload[]): void {
-		const { changesPerSecond, drainMs, load } = this.#shape;
-		const distance = (changesPerSecond * (drainMs + load.slowMs[1])) / 1000;
+		const distance = this.#restingChanges;
 		service.serving = service.serving.filter((one) => !workloads.includes(one));
 		service.draining = [...service.draining, ...workloads];
 		for (const workload of workloads)
 			this.#leaving.push({ workload, due: this.#changes + distance });
+	}
+
+	/** How many changes are made until what is gone is surely gone everywhere. */
+	get #restingChanges(): number {
+		const { changesPerSecond, drainMs, load } = this.#shape;
+		return (changesPerSecond * (drainMs + load.slowMs[1])) / 1000;
+	}
+
+	#withdraw(ids: readonly string[]): readonly string[] {
+		for (const id of ids)
+			this.#resting.set(id, this.#changes + this.#restingChanges);
+		return ids;
+	}
+
+	#rests(id: string): boolean {
+		return (this.#resting.get(id) ?? 0) > this.#changes;
 	}
 
 	#forget({ workload }: Leaving): Draft {
@@ -413,7 +433,7 @@ export class Sequence {
 		if (this.#externals.size >= this.#shape.externalServices) return undefined;
 		const name = this.#random.pick(
 			namesFrom("ext", externalNames).filter(
-				(name) => !this.#externals.has(name),
+				(name) => !this.#externals.has(name) && !this.#rests(name),
 			),
 		);
 		if (name === undefined) return undefined;
@@ -457,7 +477,7 @@ export class Sequence {
 		return [
 			{
 				about: `ExternalService ${external.name} goes`,
-				withdraw: [external.name],
+				withdraw: this.#withdraw([external.name]),
 				files: [{ file: `${external.name}.yaml` }],
 				stops: [external.application],
 			},
@@ -594,9 +614,11 @@ function spare(service: ServiceState): readonly Workload[] {
 function targetsOf(service: ServiceState): readonly Target[] {
 	const { name } = service;
 	const first = { id: `${name}:80`, url: `http://${name}`, service: name };
-	return service.secondPort
-		? [first, { ...first, id: `${name}:8080`, url: `http://${name}:8080` }]
-		: [first];
+	return service.secondPort ? [first, secondTarget(service)] : [first];
+}
+
+function secondTarget({ name }: ServiceState): Target {
+	return { id: `${name}:8080`, url: `http://${name}:8080`, service: name };
 }
 
 function portsOf({ http2, secondPort }: ServiceState) {

@@ -135,8 +135,8 @@ export class ServedMesh implements AsyncDisposable {
 
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.killServer();
-		await this.applications[Symbol.asyncDispose]();
 		await this.live[Symbol.asyncDispose]();
+		await this.applications[Symbol.asyncDispose]();
 	}
 
 	#noteLog(line: string): void {

@@ -26,7 +26,7 @@ class Conversation {
 	constructor(maxNames = 1000) {
 		this.state = new DeltaStream(
 			this.resources,
-			{ maxNames, maxKept: 2 * maxNames },
+			{ maxNames, maxKept: 2 * maxNames, removalDelayMs: 0 },
 			0,
 		);
 		this.resources.subscribe((changed) => this.state.changed(changed));

@@ -130,11 +130,11 @@ export class DeltaStream extends StreamState {
 					state.hasSent(name) &&
 					(reason === "retry" || !state.rejectedRemoval(name))
 				) {
-					state.removals.set(name, this.change);
+					state.go(name, this.change);
 				}
 				continue;
 			}
-			state.removals.delete(name);
+			state.stay(name);
 			const isWanted =
 				this.mayHave(type, name) ||
 				(reason !== "changed" &&
@@ -162,9 +162,7 @@ export class DeltaStream extends StreamState {
 		for (const name of removals) sent.set(name, undefined);
 		// What takes the place of what goes may be among what comes later; but a new listener may need the address of an old one.
 		if (later.length === 0 || type === "listener") {
-			for (const [name, change] of state.removals) {
-				if (!this.mayBeRemoved(type, name, change, nowMs)) continue;
-				state.removals.delete(name);
+			for (const name of this.takeRemovals(type, state, nowMs)) {
 				sent.set(name, undefined);
 			}
 		}

@@ -21,7 +21,7 @@ import type { Outgoing, RequestOutcome } from "./stream-state.ts";
 
 type Variant = "delta" | "sotw";
 
-const limits = { maxNames: 10_000, maxKept: 10_000 };
+const limits = { maxNames: 10_000, maxKept: 10_000, removalDelayMs: 0 };
 
 /** What a version says: `7` is taken, `7bad` is refused. */
 function isBad(version: string): boolean {

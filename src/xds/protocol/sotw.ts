@@ -124,11 +124,11 @@ export class SotwStream extends StreamState {
 			const resource = this.resources.get(type, name);
 			if (resource === undefined) {
 				if (state.hasSent(name) && !state.rejectedRemoval(name)) {
-					state.removals.set(name, this.change);
+					state.go(name, this.change);
 				}
 				continue;
 			}
-			state.removals.delete(name);
+			state.stay(name);
 			if (!this.mayHave(type, name)) continue;
 			if (reason !== "changed" || state.lacks(resource)) {
 				wanted.push({ resource, reason });
@@ -139,11 +139,11 @@ export class SotwStream extends StreamState {
 		const fresh = now.map(({ resource }) => resource);
 		const sent = new Map<string, Resource | undefined>();
 		const kept: Resource[] = [];
-		for (const [name, change] of state.removals) {
-			if (this.mayBeRemoved(type, name, change, nowMs)) {
-				state.removals.delete(name);
-				sent.set(name, undefined);
-			} else {
+		for (const name of this.takeRemovals(type, state, nowMs)) {
+			sent.set(name, undefined);
+		}
+		for (const going of [state.removals, state.resting]) {
+			for (const name of going.keys()) {
 				const held = state.held.get(name);
 				if (typeof held === "object") kept.push(held);
 			}

@@ -30,6 +30,12 @@ import {
  */
 const silentTypeMs = 5000;
 
+/**
+ * Clusters that stay although nothing points there. When more are to go, the
+ * oldest go at once: in Envoy each takes about 30 KB.
+ */
+const maxResting = 1000;
+
 /** Envoy joins the failures of a whole response; this much of it is kept. */
 const maxMessageLength = 4096;
 
@@ -96,6 +102,8 @@ export interface StreamLimits {
 	readonly maxNames: number;
 	/** Resources of one type that a proxy may bring from an earlier stream. */
 	readonly maxKept: number;
+	/** How long a cluster stays after nothing points there any more, for requests that are in flight. */
+	readonly removalDelayMs: number;
 }
 
 /**
@@ -104,7 +112,8 @@ export interface StreamLimits {
  *
  * Guarantees: at most one response per type is unanswered; clusters and their
  *   endpoints are sent before what may point at them; a cluster is removed only
- *   after the proxy acknowledged that nothing points there. What is refused
+ *   after the proxy acknowledged that nothing points there, and after a delay
+ *   for requests that are in flight. What is refused
  *   together is sent again in ever smaller groups until the one at fault is
  *   refused alone and all others are acknowledged; other changes go out in
  *   between. What is not proven goes apart from what is.
@@ -369,8 +378,53 @@ export abstract class StreamState {
 		return false;
 	}
 
+	/** What is to be removed now; it no longer counts as going. */
+	protected takeRemovals(
+		type: ResourceType,
+		state: TypeState,
+		nowMs: number,
+	): readonly string[] {
+		const taken: string[] = [];
+		if (type === "cluster") {
+			this.#rest(state, nowMs);
+			for (const [name, sinceMs] of state.resting) {
+				if (!this.#hasRested(state, sinceMs, nowMs)) break;
+				state.resting.delete(name);
+				taken.push(name);
+			}
+			return taken;
+		}
+		for (const [name, change] of state.removals) {
+			if (!this.#mayBeRemoved(type, name, change, nowMs)) continue;
+			state.removals.delete(name);
+			taken.push(name);
+		}
+		return taken;
+	}
+
+	/**
+	 * Begins the rest of the clusters at which nothing points any more. A request
+	 * that a rule delays, or that is tried again, looks for its cluster long after
+	 * its route was chosen.
+	 */
+	#rest(state: TypeState, nowMs: number): void {
+		for (const [name, change] of state.removals) {
+			// They stand in the order in which they went: what must wait for an older change must wait for the newer ones, too.
+			if (!this.#mayBeRemoved("cluster", name, change, nowMs)) break;
+			state.removals.delete(name);
+			state.resting.set(name, nowMs);
+		}
+	}
+
+	#hasRested(state: TypeState, sinceMs: number, nowMs: number): boolean {
+		const untilMs = sinceMs + this.limits.removalDelayMs;
+		if (untilMs <= nowMs || state.resting.size > maxResting) return true;
+		this.#wakeBy(untilMs);
+		return false;
+	}
+
 	/** Whether nothing points any more at a resource that was gone at `change`. */
-	protected mayBeRemoved(
+	#mayBeRemoved(
 		type: ResourceType,
 		name: string,
 		change: number,
@@ -531,10 +585,21 @@ export abstract class StreamState {
 	#hasWork(type: ResourceType, state: TypeState, nowMs: number): boolean {
 		if (state.pending.size > 0 || state.mustAnswer) return true;
 		if (this.hasOtherWork(type)) return true;
+		return this.#hasRemovals(type, state, nowMs);
+	}
+
+	#hasRemovals(type: ResourceType, state: TypeState, nowMs: number): boolean {
 		// Asked of every type of every stream for each change: nothing is made where there is nothing.
+		if (type === "cluster" && state.removals.size + state.resting.size > 0) {
+			this.#rest(state, nowMs);
+			for (const sinceMs of state.resting.values()) {
+				return this.#hasRested(state, sinceMs, nowMs);
+			}
+			return false;
+		}
 		if (state.removals.size === 0) return false;
 		for (const [name, change] of state.removals) {
-			if (this.mayBeRemoved(type, name, change, nowMs)) return true;
+			if (this.#mayBeRemoved(type, name, change, nowMs)) return true;
 		}
 		return false;
 	}

@@ -55,6 +55,8 @@ export class TypeState {
 	pendingSince = 0;
 	/** Names that are gone but that something may still point at, with the number of the change that removed them. */
 	readonly removals = new Map<string, number>();
+	/** Names that are gone and that nothing points at any more, with the time since when; the oldest first. */
+	readonly resting = new Map<string, number>();
 	/** Names that wait for responses of their own. */
 	readonly apart = new Apart();
 	/** The last response was of a group from `apart`, so other changes are next. */
@@ -163,7 +165,19 @@ export class TypeState {
 		this.rejected.delete(name);
 		this.pending.delete(name);
 		this.apart.delete(name);
+		this.stay(name);
+	}
+
+	/** Notes that a name is gone: it is to be removed as soon as it may be. */
+	go(name: string, change: number): void {
+		this.resting.delete(name);
+		this.removals.set(name, change);
+	}
+
+	/** Notes that a name is not to be removed. */
+	stay(name: string): void {
 		this.removals.delete(name);
+		this.resting.delete(name);
 	}
 
 	/** Whether the proxy has something else of this name, or rejected something else since. */

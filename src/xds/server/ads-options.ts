@@ -17,6 +17,8 @@ export interface AdsLimits {
 	readonly maxNames: number;
 	/** Resources of one type that a proxy may bring from an earlier stream: everything that a wildcard ever covers. */
 	readonly maxKept: number;
+	/** How long a cluster stays after nothing points there any more. */
+	readonly removalDelayMs: number;
 	/** Open streams of one proxy: more than a restart or a few processes with one identity need. */
 	readonly maxStreamsPerProxy: number;
 }
@@ -25,6 +27,7 @@ export interface AdsLimits {
 export const defaultAdsLimits: AdsLimits = {
 	maxNames: 20_000,
 	maxKept: 100_000,
+	removalDelayMs: 10_000,
 	maxStreamsPerProxy: 16,
 };
 
