@@ -396,7 +396,7 @@ describe("an object that is refused by validation when the server starts", funct
 			await mesh.admin("/v1/status/RouteRule/default/echo"),
 		) as { status: { conditions: readonly { message: string }[] } };
 		expect(status.conditions[0]?.message).to.include(
-			"last good form, from before the server was started, stays in force",
+			"The last good form of the object, from before the server started, stays in force",
 		);
 		mesh.write("object.yaml", saying("echo", "mended"));
 		await eventually(expectBody("http://echo/", "mended").bind(0, caller));
