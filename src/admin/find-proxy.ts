@@ -2,14 +2,19 @@ import type { HttpResponse } from "../lib/handler.ts";
 import { failure } from "./answers.ts";
 import type { ProxyState } from "./readers.ts";
 
-/** The proxy of this id, or the only one of this workload; else the answer that says what is wrong. */
+/**
+ * The proxy of this id, or the only one of this workload; else the answer that
+ * says what is wrong. A name without a namespace is in `default`, as it is for
+ * `lateen bootstrap`.
+ */
 export function findProxy(
 	all: readonly ProxyState[],
 	name: string,
 ): { readonly proxy: ProxyState } | { readonly refusal: HttpResponse } {
 	const byId = all.filter(({ id }) => id === name);
+	const wanted = name.includes("/") ? name : `default/${name}`;
 	const found =
-		byId.length > 0 ? byId : all.filter(({ workload }) => workload === name);
+		byId.length > 0 ? byId : all.filter(({ workload }) => workload === wanted);
 	const [proxy, ...others] = found;
 	if (proxy === undefined)
 		return {

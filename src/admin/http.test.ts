@@ -165,7 +165,11 @@ describe("adminApi", () => {
 	});
 
 	it("shows a proxy by workload or by id, with what it has not acknowledged", async () => {
-		for (const name of ["default/reviews-v1", encodeURIComponent(proxy.id)]) {
+		for (const name of [
+			"default/reviews-v1",
+			"reviews-v1",
+			encodeURIComponent(proxy.id),
+		]) {
 			const { status, body } = await call(`/v1/proxies/${name}`);
 			expect(status).to.equal(200);
 			expect(body).to.have.property("upToDate", false);

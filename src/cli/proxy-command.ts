@@ -25,7 +25,7 @@ export const proxyCommand = defineCommand(
 		summary: "Show what one proxy was sent and has acknowledged",
 		usage: `NAME [${types.join("|")}] [flags]`,
 		details: [
-			"NAME is the workload (`default/reviews-v1`), the gateway, or the id that `lateen proxies -o json` shows. With a type, each resource stands with the version that was sent last and the one that the proxy has acknowledged; `-o json` adds the resource as Envoy prints it.",
+			"NAME is the workload (`default/reviews-v1`; `default` may be left out), the gateway, or the id that `lateen proxies -o json` shows. With a type, each resource stands with the version that was sent last and the one that the proxy has acknowledged; `-o json` adds the resource as Envoy prints it.",
 			"With `diff`, it shows what the proxy has not acknowledged: a unified diff of each resource between what it has and what it is to have, with the objects behind it and, if it refused, its reason.",
 			"The exit code is 1 when no such proxy is connected, and with `diff` when something is not acknowledged.",
 		],

@@ -12,7 +12,7 @@ export interface OptionsPart {
 }
 
 /** What holds when there is no Mesh object; the same as the defaults of its schema. */
-export const defaultOptions: MeshOptions = {
+const defaultOptions: MeshOptions = {
 	trustDomain: "cluster.local",
 	clusterDomain: "cluster.local",
 	rootNamespace: "lateen-system",

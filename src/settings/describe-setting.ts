@@ -1,7 +1,7 @@
 import { flagName, type Schema, type Setting } from "./setting.ts";
 
 /** How a flag is typed: `-o, --output json|yaml|table`. */
-export function describeFlag(name: string, setting: Setting): string {
+function describeFlag(name: string, setting: Setting): string {
 	const short = setting.short === undefined ? "    " : `-${setting.short}, `;
 	const value =
 		setting.type === "boolean" ? "" : ` ${valuePlaceholder(setting)}`;
@@ -31,7 +31,7 @@ function remarks(setting: Setting): string {
 	const parts = [
 		...(setting.required === true ? ["required"] : []),
 		...(setting.repeatable === true ? ["may be repeated"] : []),
-		...(setting.default === undefined
+		...(setting.default === undefined || setting.default === ""
 			? []
 			: [`default ${setting.secret === true ? "secret" : setting.default}`]),
 	];

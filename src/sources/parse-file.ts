@@ -16,7 +16,7 @@ import type { Spot } from "./spot.ts";
  * The largest object read, 1.5 MiB: the default limit of etcd for a request, so
  * that a file which works here works in a cluster too.
  */
-export const MAX_OBJECT_BYTES = 1.5 * 1024 * 1024;
+const MAX_OBJECT_BYTES = 1.5 * 1024 * 1024;
 
 /** Why a document cannot be read as objects at all. */
 export interface BrokenDocument {

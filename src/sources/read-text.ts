@@ -14,7 +14,7 @@ import { type Spot, spotAt } from "./spot.ts";
  * The largest file read, 64 MiB: a listing of 100,000 objects of 640 bytes. More
  * would hold up everything else for seconds.
  */
-export const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** What reading a file gave. */
 export type FileText =

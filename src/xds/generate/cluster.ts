@@ -76,7 +76,7 @@ export function clusterResources(
 }
 
 /** One cluster of a service. */
-export function serviceCluster(
+function serviceCluster(
 	view: ServiceView,
 	port: ServicePort,
 	subset: Subset,

@@ -1,5 +1,4 @@
 import { ComparisonFilter_Op } from "../../gen/envoy/envoy/config/accesslog/v3/accesslog_pb.js";
-import { TrafficDirection } from "../../gen/envoy/envoy/config/core/v3/base_pb.js";
 import type { FilterSchema } from "../../gen/envoy/envoy/config/listener/v3/listener_components_pb.js";
 import {
 	HttpConnectionManagerSchema,
@@ -149,10 +148,3 @@ const noEndpointReply: Init<typeof ManagerSchema>["localReplyConfig"] = {
 		},
 	],
 };
-
-/** Direction of a listener's traffic, by use. */
-export function trafficDirection(use: HttpUse): TrafficDirection {
-	return use === "inbound"
-		? TrafficDirection.INBOUND
-		: TrafficDirection.OUTBOUND;
-}

@@ -85,26 +85,6 @@ export function virtualHostName(
 	return `${route}/${hostname}:${port}`;
 }
 
-/** The parts of a virtual host's name, or undefined when it is none of ours. */
-export function parseVirtualHostName(name: string):
-	| {
-			readonly route: string;
-			readonly hostname: Hostname;
-			readonly port: number;
-	  }
-	| undefined {
-	const slash = name.indexOf("/");
-	const colon = name.lastIndexOf(":");
-	if (slash < 0 || colon < slash) return undefined;
-	const port = name.slice(colon + 1);
-	if (!/^[0-9]+$/.test(port)) return undefined;
-	return {
-		route: name.slice(0, slash),
-		hostname: name.slice(slash + 1, colon),
-		port: Number(port),
-	};
-}
-
 /** Name of a captured listener, as Envoy finds it by original destination. */
 export function capturedListenerName(address: string, port: number): string {
 	return `${address}_${port}`;
