@@ -392,6 +392,19 @@ describe("directory source", () => {
 			await hasRules(watching, "a");
 		});
 
+		it("10,000 objects in 1,000 files, read in seconds", async () => {
+			const files = Array.from({ length: 1_000 }, (_, file) => [
+				`conf/f${file}.yaml`,
+				Array.from({ length: 10 }, (_, i) => rule(`r-${file}-${i}`)).join(""),
+			]);
+			await using watching = await watchFolder(Object.fromEntries(files));
+			await eventually(() =>
+				expect(watching.running.store.objects.value.RouteRule.size).to.equal(
+					10_000,
+				),
+			);
+		});
+
 		it("files that vanish while they are read", async () => {
 			await using watching = await watchFolder({ "conf/z.yaml": rule("z") });
 			await hasRules(watching, "z");
