@@ -32,6 +32,8 @@ export const defaults = {
 	 * tries where there are two; more tries would make waits of 5 s each too long.
 	 */
 	tcpConnectAttempts: 5,
+	/** Connections from clients that one proxy process holds at most. */
+	maxDownstreamConnections: 50_000,
 	/** Idle connections are probed before load balancers and firewalls on the way forget them; most do after 350 s or more. */
 	tcpKeepaliveTimeSeconds: 300,
 	tcpKeepaliveIntervalSeconds: 30,

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../json.ts";
+import { defaults } from "./defaults.ts";
 
 /** What one Envoy process takes on at most. */
 export interface ProcessLimits {
@@ -12,7 +13,8 @@ const types = "type.googleapis.com/envoy.extensions.resource_monitors";
 
 /** The part of a bootstrap that keeps an Envoy within these limits. */
 export function overloadManager(limits: ProcessLimits): JsonObject {
-	const { maxConnections = 50_000, maxHeapBytes } = limits;
+	const { maxConnections = defaults.maxDownstreamConnections, maxHeapBytes } =
+		limits;
 	const monitors: JsonObject[] = [
 		{
 			name: "envoy.resource_monitors.global_downstream_max_connections",
