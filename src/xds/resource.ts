@@ -9,4 +9,6 @@ export interface Resource {
 	readonly bytes: Uint8Array;
 	/** Who is told when a proxy rejects it. */
 	readonly origins: readonly ObjectRef[];
+	/** Clusters that it sends requests to, as far as they come and go; a proxy gets them first. */
+	readonly clusters?: readonly string[];
 }

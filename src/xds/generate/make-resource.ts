@@ -4,14 +4,20 @@ import type { ObjectRef } from "../../api/object-ref.ts";
 import type { Resource } from "../resource.ts";
 import { encode } from "./encode.ts";
 
-/** Encodes a message once and names it by the hash of its bytes. */
+/**
+ * Encodes a message once and names it by the hash of its bytes.
+ *
+ * @param clusters what `Resource.clusters` says
+ */
 export function makeResource<Desc extends DescMessage>(
 	schema: Desc,
 	name: string,
 	message: MessageInitShape<Desc>,
 	origins: readonly ObjectRef[],
+	clusters: readonly string[] = [],
 ): Resource {
-	return resourceOfBytes(name, encode(schema, message), origins);
+	const resource = resourceOfBytes(name, encode(schema, message), origins);
+	return clusters.length > 0 ? { ...resource, clusters } : resource;
 }
 
 /** A resource from a message that is encoded already. */

@@ -439,6 +439,17 @@ function list<Name extends string>(
 	};
 }
 
+/** Names of the clusters that rules send requests to. */
+export function clustersOf(rules: readonly CallerRule[]): readonly string[] {
+	return rules.flatMap(({ rule: { action } }) =>
+		action.kind === "forward"
+			? [...action.targets, ...action.mirrors].flatMap(({ cluster }) =>
+					cluster ? [clusterNameOf(cluster)] : [],
+				)
+			: [],
+	);
+}
+
 /** Who is told when a proxy rejects what was made of these rules. */
 export function originsOf(rules: readonly CallerRule[]): Rule["origin"][] {
 	const seen = new Map<string, Rule["origin"]>();

@@ -19,6 +19,7 @@ import {
 	virtualHostName,
 } from "./names.ts";
 import {
+	clustersOf,
 	defaultRetryPolicy,
 	defaultRoute,
 	originsOf,
@@ -51,10 +52,19 @@ export function virtualHostResource(called: CalledPort): Resource {
 		called.service.hostname,
 		called.port.number,
 	);
-	return makeResource(VirtualHostSchema, name, virtualHost(name, called), [
-		called.service.origin,
-		...originsOf(called.rules),
-	]);
+	const { service, port, rules } = called;
+	return makeResource(
+		VirtualHostSchema,
+		name,
+		virtualHost(name, called),
+		[service.origin, ...originsOf(rules)],
+		[
+			...new Set([
+				clusterName(service.hostname, port.number, ""),
+				...clustersOf(rules),
+			]),
+		],
+	);
 }
 
 /** The virtual host of one port of a service. */

@@ -121,9 +121,13 @@ export class DeltaStream extends StreamState {
 		const wanted: Wanted[] = [];
 		const removals: string[] = [];
 		for (const [name, reason] of names) {
-			state.pending.delete(name);
 			const forced = reason === "forced";
 			const resource = this.resources.get(type, name);
+			if (resource && this.mustWaitForOwnClusters(resource)) {
+				if (!state.pending.has(name)) state.look(name, this.change, reason);
+				continue;
+			}
+			state.pending.delete(name);
 			if (resource === undefined) {
 				if (forced) removals.push(name);
 				else if (

@@ -113,7 +113,8 @@ export interface StreamLimits {
  * Guarantees: at most one response per type is unanswered; clusters and their
  *   endpoints are sent before what may point at them; a cluster is removed only
  *   after the proxy acknowledged that nothing points there, and after a delay
- *   for requests that are in flight. What is refused
+ *   for requests that are in flight. On a delta stream, what points at a new
+ *   cluster waits until the proxy has acknowledged it, and only that. What is refused
  *   together is sent again in ever smaller groups until the one at fault is
  *   refused alone and all others are acknowledged; other changes go out in
  *   between. What is not proven goes apart from what is.
@@ -376,6 +377,23 @@ export abstract class StreamState {
 	/** Whether there is work besides pending names. */
 	protected hasOtherWork(_type: ResourceType): boolean {
 		return false;
+	}
+
+	/**
+	 * Whether a resource points at a cluster that the proxy is to have and has not
+	 * acknowledged yet. One that it refuses for certain is not waited for: what
+	 * else the resource says must not suffer.
+	 */
+	protected mustWaitForOwnClusters({ clusters = [] }: Resource): boolean {
+		const state = this.types.cluster;
+		if (state.subscription === undefined) return false;
+		return clusters.some(
+			(name) =>
+				!state.held.has(name) &&
+				!state.isCondemned(name) &&
+				this.mayHave("cluster", name) &&
+				this.resources.get("cluster", name) !== undefined,
+		);
 	}
 
 	/** What is to be removed now; it no longer counts as going. */
