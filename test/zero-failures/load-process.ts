@@ -5,6 +5,7 @@
 import { Agent, request } from "node:http";
 import type { FromLoad, LoadOptions, LoadTarget, ToLoad } from "./load.ts";
 import { Random } from "./random.ts";
+import { frontService } from "./sequence.ts";
 
 const paths = ["/", "/api/items", "/other"] as const;
 const probeEveryMs = 15;
@@ -134,6 +135,24 @@ function run(options: LoadOptions): void {
 		if (failed <= toldFailures) tell({ op: "failed", failure });
 	};
 
+	/** Waits until the callers have taken every request that was begun so far: what is begun later is taken later. */
+	const arrived = async (): Promise<void> => {
+		const target = {
+			id: frontService,
+			url: `http://${frontService}`,
+			service: frontService,
+		};
+		const working = Object.keys(options.callers).filter(
+			(caller) => !paused.has(caller),
+		);
+		await Promise.all(
+			working.map(async (caller) => {
+				await send({ target, caller }, 0, true);
+				await send({ target, caller }, 0, true);
+			}),
+		);
+	};
+
 	let owed = 0;
 	let lastMs = performance.now();
 	const timer = setInterval(() => {
@@ -162,7 +181,7 @@ function run(options: LoadOptions): void {
 						open.delete(`${id} ${caller}`);
 					}
 				}
-				tell({ op: "done", number: message.number });
+				void arrived().then(() => tell({ op: "done", number: message.number }));
 				return;
 			case "pause":
 				paused.add(message.caller);

@@ -110,7 +110,7 @@ export class Load implements AsyncDisposable {
 		this.#tell({ op: "announce", target });
 	}
 
-	/** Begins no further request to these; answers when that is so. Those in flight go on. */
+	/** Begins no further request to these; answers when the callers have taken those that were begun. They go on. */
 	async withdraw(ids: readonly string[]): Promise<void> {
 		if (ids.length === 0) return;
 		for (const id of ids) {
