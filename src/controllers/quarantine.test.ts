@@ -36,6 +36,13 @@ function refTo(name: string): ObjectRef {
 	return { kind: "RouteRule", namespace: "default", name };
 }
 
+interface SimulatedProxy {
+	readonly software: string;
+	readonly refusesAll: boolean;
+	/** Its words when it refuses. */
+	readonly says: string;
+}
+
 /**
  * Proxies that all have one virtual host with every rule in it, and refuse it as
  * long as a word in it is bad for their software: `bad` for all, `bad-old` for
@@ -51,7 +58,8 @@ class World implements Verdicts {
 	readonly #allListed = new WritableSignal(false);
 	#version = "";
 	#listener: (verdict: Verdict) => void = () => undefined;
-	readonly #software: string[] = [];
+	/** The newest first: it answers first. */
+	readonly #proxies: SimulatedProxy[] = [];
 	readonly #accepted = new Set<string>();
 
 	constructor(remembered: readonly LastGood[] = []) {
@@ -91,8 +99,11 @@ class World implements Verdicts {
 		return this.#accepted.has(`${software} ${version}`);
 	}
 
-	connect(software: string): void {
-		this.#software.push(software);
+	connect(
+		software: string,
+		{ refusesAll = false, says = "it is bad" } = {},
+	): void {
+		this.#proxies.unshift({ software, refusesAll, says });
 		this.#listener({ op: "connected", software });
 		this.run();
 	}
@@ -123,7 +134,7 @@ class World implements Verdicts {
 			this.#version = version;
 			this.quarantine.built();
 			if (isNew) this.sent.push(version);
-			for (const software of this.#software) this.#answer(software, version);
+			for (const proxy of this.#proxies) this.#answer(proxy, version);
 			if (this.quarantine.objects.value === before) return;
 		}
 		throw new Error("It never comes to rest.");
@@ -145,19 +156,24 @@ class World implements Verdicts {
 		return [...this.quarantine.heldBack.value.keys()].sort();
 	}
 
-	#answer(software: string, version: string): void {
-		if (this.#accepted.has(`${software} ${version}`)) return;
+	#answer(
+		{ software, refusesAll, says }: SimulatedProxy,
+		version: string,
+	): void {
+		if (this.hasAccepted(software, version)) return;
 		const words = JSON.parse(version) as Readonly<Record<string, string>>;
 		const resource = {
 			name: "echo",
 			version,
 			origins: Object.keys(words).map(refTo),
 		};
-		const isBad = Object.values(words).some((word) =>
-			word.startsWith("bad-")
-				? word.startsWith(`bad-${software}`)
-				: word.startsWith("bad"),
-		);
+		const isBad =
+			refusesAll ||
+			Object.values(words).some((word) =>
+				word.startsWith("bad-")
+					? word.startsWith(`bad-${software}`)
+					: word.startsWith("bad"),
+			);
 		const type = "virtualHost";
 		if (isBad) {
 			this.#listener({
@@ -165,7 +181,7 @@ class World implements Verdicts {
 				software,
 				type,
 				proxy: `default/${software}`,
-				message: "it is bad",
+				message: says,
 				resources: [resource],
 			});
 			return;
@@ -292,18 +308,21 @@ describe("Quarantine", () => {
 		expect(again.words()).to.deep.equal({ a: "one", b: "one", c: "one" });
 	});
 
-	it("does not hold back what older proxies refuse and newer ones accept", () => {
-		const world = new World();
-		world.connect("old");
-		world.connect("new");
-		world.write({ a: "one" });
-		world.write({ a: "bad-old" });
-		world.clock.pass(10_000);
-		world.run();
-		expect(world.words()).to.deep.equal({ a: "bad-old" });
-		expect(world.held()).to.deep.equal([]);
-		expect(world.kept.get("RouteRule/default/a")?.refusals).to.have.length(1);
-	});
+	for (const order of [
+		["old", "new"],
+		["new", "old"],
+	]) {
+		it(`does not hold back what older proxies refuse and newer ones accept (${order.join(" answers after ")})`, () => {
+			const world = new World();
+			for (const software of order) world.connect(software);
+			world.write({ a: "one" });
+			world.write({ a: "bad-old" });
+			world.clock.pass(10_000);
+			world.run();
+			expect(world.words()).to.deep.equal({ a: "bad-old" });
+			expect(world.held()).to.deep.equal([]);
+		});
+	}
 
 	it("lets it out when newer proxies come that accept it", () => {
 		const world = new World();
@@ -328,6 +347,44 @@ describe("Quarantine", () => {
 		world.run();
 		expect(world.words()).to.deep.equal({ a: "one" });
 		expect(world.held()).to.deep.equal(["RouteRule/default/a"]);
+	});
+
+	it("blames nobody for what one proxy alone refuses, even when it refuses everything", () => {
+		const world = new World();
+		world.connect("new");
+		world.connect("new", { refusesAll: true });
+		world.write({ a: "one", b: "one" });
+		world.clock.pass(10_000);
+		world.run();
+		world.write({ a: "two" });
+		world.clock.pass(10_000);
+		world.run();
+		expect(world.words()).to.deep.equal({ a: "two", b: "one" });
+		expect(world.held()).to.deep.equal([]);
+		const kept = world.kept.get("RouteRule/default/a");
+		expect(kept?.refusals).to.deep.equal([]);
+		expect(kept?.proven && wordOf(kept.proven)).to.equal("two");
+	});
+
+	it("holds back what all of several proxies refuse, after it has waited for a second opinion", () => {
+		const world = new World();
+		world.connect("new");
+		world.connect("new");
+		world.write({ a: "one", b: "one" });
+		world.write({ a: "bad" });
+		world.clock.pass(1000);
+		world.run();
+		expect(world.words()).to.deep.equal({ a: "one", b: "one" });
+		expect(world.held()).to.deep.equal(["RouteRule/default/a"]);
+	});
+
+	it("blames nobody when a proxy cannot have an address", () => {
+		const world = new World();
+		world.connect("new", {
+			says: "cannot bind '127.0.0.1:80': Address already in use",
+		});
+		world.write({ a: "bad" });
+		expect(world.words()).to.deep.equal({ a: "bad" });
 	});
 
 	it("forgets what is deleted", () => {

@@ -26,6 +26,7 @@ import {
 	decideBlame,
 	type Form,
 	isHeldBack,
+	isOwnTrouble,
 } from "../reconcilers/quarantine.ts";
 import { contentOf } from "../store/content-of.ts";
 import type { LastGood } from "../store/last-good.ts";
@@ -54,6 +55,7 @@ export type Verdict =
 			/** `envoy 1.40.0`; proxies of the same software accept the same. */
 			readonly software: string;
 	  }
+	| { readonly op: "disconnected" }
 	| {
 			readonly op: "accepted";
 			readonly software: string;
@@ -108,10 +110,23 @@ export interface QuarantineParts {
 	readonly metrics: MetricsRegistry;
 }
 
+/** That proxies of one software refuse a form. */
+interface Refusal extends ProxyRejection {
+	/** The resource that was refused; undefined when an earlier process heard of it. */
+	readonly resource:
+		| {
+				readonly type: string;
+				readonly version: string;
+				/** Proxies of this software had accepted the form in another resource of this type. */
+				readonly wasProven: boolean;
+		  }
+		| undefined;
+}
+
 /** What is known of one form that was refused. */
 interface Mark {
 	/** By software. */
-	readonly refusals: Map<string, ProxyRejection>;
+	readonly refusals: Map<string, Refusal>;
 	undecidedUntilMs: number;
 }
 
@@ -139,6 +154,9 @@ interface Trial {
 
 /** Time that proxies of other software get to show that they accept what one refused. Milliseconds. */
 const otherSoftwareMs = 1500;
+
+/** Time that other proxies of the same software get to show that the one that refused is alone with it. Milliseconds. */
+const secondOpinionMs = 500;
 
 /** Longest wait for a verdict on what was let in; a proxy that is gone gives none. Milliseconds. */
 const trialMs = 5000;
@@ -168,6 +186,7 @@ export class Quarantine {
 	/** Versions that were looked at since the last build, by software and type. */
 	readonly #seen = new Map<string, Set<string>>();
 	readonly #software = new Set<string>();
+	#proxies = 0;
 	#asked: Objects | undefined;
 	#effective: Objects | undefined;
 	#inForce: Objects | undefined;
@@ -191,7 +210,11 @@ export class Quarantine {
 			if (valid !== undefined) known.kept = contentOf(valid);
 			if (proven !== undefined) known.proven = [proven];
 			for (const { content, software, proxy, message } of refusals) {
-				this.#mark(known, content).refusals.set(software, { proxy, message });
+				this.#mark(known, content).refusals.set(software, {
+					proxy,
+					message,
+					resource: undefined,
+				});
 			}
 		}
 		this.#gauge = metrics.gauge(
@@ -267,7 +290,11 @@ export class Quarantine {
 
 	#take(verdict: Verdict): void {
 		switch (verdict.op) {
+			case "disconnected":
+				this.#proxies -= 1;
+				return;
 			case "connected":
+				this.#proxies += 1;
 				this.#meet(verdict.software);
 				return;
 			case "accepted":
@@ -301,7 +328,7 @@ export class Quarantine {
 			const mark = known.marks.get(contentOf(object));
 			if (mark === undefined || mark.refusals.has(software)) continue;
 			if (!this.#isHeld(key, object)) continue;
-			this.#leaveOpen(mark);
+			this.#leaveOpen(mark, otherSoftwareMs);
 			isOpen = true;
 		}
 		if (isOpen) this.#changed();
@@ -372,7 +399,8 @@ export class Quarantine {
 		const known = this.#knownOf(ref);
 		const [newest] = known.proven;
 		if (newest !== undefined && contentOf(newest) === content) return;
-		if (known.marks.has(content)) return;
+		// Of what some refuse it is not certain yet that it is good.
+		if (this.#refusedBy(key, content).size > 0) return;
 		for (const { type } of this.#parts.inputs.verdicts.carrying(ref)) {
 			const isAccepted = [...this.#software].some(
 				(one) => this.#accepted.get(`${one} ${type} ${key}`) === content,
@@ -393,12 +421,27 @@ export class Quarantine {
 		verdict: Verdict & { readonly op: "refused" },
 		{ version, origins }: JudgedResource,
 	): void {
-		const { inputs, clock } = this.#parts;
-		if (!inputs.verdicts.isCurrent(version)) return;
-		const { software, type } = verdict;
+		const { verdicts } = this.#parts.inputs;
+		const { software, type, proxy, message } = verdict;
+		if (!verdicts.isCurrent(version)) return;
+		// What others accept as it is, or what says nothing about it, is the proxy's own trouble.
+		if (verdicts.hasAccepted(software, version)) return;
+		if (isOwnTrouble(message)) return;
+		const forms = this.#formsOf(origins);
+		const isProven = (form: ForceForm): boolean =>
+			this.#isProven(form, software, type);
+		// It is known already who is to blame.
+		const isKnown = ({ key, content }: ForceForm): boolean =>
+			this.#known.get(key)?.marks.get(content)?.refusals.has(software) === true;
+		if (forms.some(isKnown)) {
+			this.#endTrialOf(forms.filter(isKnown));
+			return;
+		}
+		// Others accept each of these; with nobody to compare, they may still not go together.
+		if (this.#proxies > 1 && forms.every(isProven)) return;
 		const blame = decideBlame(
-			this.#formsOf(origins),
-			(form) => this.#isProven(form, software, type),
+			forms,
+			isProven,
 			({ key }) => this.#since.get(key)?.ms ?? 0,
 		);
 		switch (blame.op) {
@@ -408,18 +451,18 @@ export class Quarantine {
 				const { ref, content } = blame.form;
 				const known = this.#knownOf(ref);
 				const mark = this.#mark(known, content);
-				if (mark.refusals.has(software)) return;
-				const { proxy, message } = verdict;
-				mark.refusals.set(software, { proxy, message });
+				const wasProven = isProven(blame.form);
+				mark.refusals.set(software, {
+					proxy,
+					message,
+					resource: { type, version, wasProven },
+				});
 				const others = [...this.#software].some(
 					(one) => !mark.refusals.has(one),
 				);
-				if (others && mark.undecidedUntilMs < clock.monotonicMs()) {
-					this.#leaveOpen(mark);
-				}
-				if (this.#trial?.forms.some(({ key }) => key === blame.form.key)) {
-					this.#endTrial();
-				}
+				if (others) this.#leaveOpen(mark, otherSoftwareMs);
+				else if (this.#proxies > 1) this.#leaveOpen(mark, secondOpinionMs);
+				this.#endTrialOf([blame.form]);
 				this.#parts.logger.warn(
 					"A proxy refuses what an object became; the object is held back as soon as no other proxy accepts it.",
 					{ object: printRef(ref), proxy, reason: message },
@@ -454,6 +497,11 @@ export class Quarantine {
 		this.#trial = undefined;
 	}
 
+	#endTrialOf(forms: readonly ForceForm[]): void {
+		const keys = new Set(forms.map(({ key }) => key));
+		if (this.#trial?.forms.some(({ key }) => keys.has(key))) this.#endTrial();
+	}
+
 	/** Lets the next group in, unless one is being tried. */
 	#nextTrial(): void {
 		if (this.#trial !== undefined || this.#isBuildDue) return;
@@ -474,11 +522,14 @@ export class Quarantine {
 		this.#tellHeldBack();
 	}
 
-	/** Gives proxies of other software time for the form that `mark` is about. */
-	#leaveOpen(mark: Mark): void {
+	/** Gives other proxies time to accept the form that `mark` is about. */
+	#leaveOpen(mark: Mark, ms: number): void {
 		const { clock } = this.#parts;
-		mark.undecidedUntilMs = clock.monotonicMs() + otherSoftwareMs;
-		const cancel = clock.after(otherSoftwareMs, () => {
+		mark.undecidedUntilMs = Math.max(
+			mark.undecidedUntilMs,
+			clock.monotonicMs() + ms,
+		);
+		const cancel = clock.after(ms, () => {
 			this.#timers.delete(cancel);
 			this.#changed();
 		});
@@ -503,11 +554,38 @@ export class Quarantine {
 		const accepted = this.#acceptedBy.get(key);
 		return isHeldBack(
 			{
-				refusedBy: new Set(mark.refusals.keys()),
+				refusedBy: this.#refusedBy(key, content),
 				acceptedBy: accepted?.content === content ? accepted.by : new Set(),
 				undecidedUntilMs: mark.undecidedUntilMs,
 			},
 			this.#parts.clock.monotonicMs(),
+		);
+	}
+
+	/** Software that refuses a form, but for what a single proxy of it refuses. */
+	#refusedBy(key: string, content: string): ReadonlySet<string> {
+		const refusedBy = new Set<string>();
+		const mark = this.#known.get(key)?.marks.get(content);
+		for (const [software, refusal] of mark?.refusals ?? []) {
+			if (!this.#isContradicted(key, content, software, refusal)) {
+				refusedBy.add(software);
+			}
+		}
+		return refusedBy;
+	}
+
+	/** Whether another proxy of the same software has accepted what one has refused since. */
+	#isContradicted(
+		key: string,
+		content: string,
+		software: string,
+		{ resource }: Refusal,
+	): boolean {
+		if (resource === undefined) return false;
+		const { type, version, wasProven } = resource;
+		if (this.#parts.inputs.verdicts.hasAccepted(software, version)) return true;
+		return (
+			!wasProven && this.#accepted.get(`${software} ${type} ${key}`) === content
 		);
 	}
 
@@ -527,7 +605,9 @@ export class Quarantine {
 	/** The newest accepted form that nobody refuses. */
 	#fallback(key: string): ApiObject | undefined {
 		const known = this.#known.get(key);
-		return known?.proven.find((form) => !known.marks.has(contentOf(form)));
+		return known?.proven.find(
+			(form) => this.#refusedBy(key, contentOf(form)).size === 0,
+		);
 	}
 
 	#formsOf(origins: readonly ObjectRef[]): readonly ForceForm[] {
@@ -655,7 +735,9 @@ export class Quarantine {
 			told.set(key, {
 				generation: object.metadata.generation,
 				inForceGeneration: this.#fallback(key)?.metadata.generation,
-				rejections: [...(mark?.refusals.values() ?? [])],
+				rejections: [...(mark?.refusals.values() ?? [])].map(
+					({ proxy, message }) => ({ proxy, message }),
+				),
 			});
 		}
 		if (deepEqual(told, this.#heldBack.value)) return;

@@ -53,9 +53,19 @@ export function decideBlame<F extends Form>(
 	};
 }
 
+/**
+ * Whether a refusal speaks of the proxy's surroundings, such as a port that
+ * another program has: no object is to blame for that.
+ */
+export function isOwnTrouble(message: string): boolean {
+	return /cannot bind|address already in use|cannot assign requested address/i.test(
+		message,
+	);
+}
+
 /** What is known about a form that some proxies refuse. */
 export interface RefusedForm {
-	/** Software of proxies that refuse it. */
+	/** Software of proxies that refuse it, none of which accepts it elsewhere. */
 	readonly refusedBy: ReadonlySet<string>;
 	/** Software of proxies that have accepted it. */
 	readonly acceptedBy: ReadonlySet<string>;
