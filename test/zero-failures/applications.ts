@@ -67,10 +67,12 @@ function answer(
 	{ name, service }: ApplicationSpec,
 	request: IncomingMessage | Http2ServerRequest,
 	response: ServerResponse | Http2ServerResponse,
+	beforeEnd: () => void = () => undefined,
 ): void {
 	const slow = /[?&]slow=(\d+)/.exec(request.url ?? "")?.[1];
 	const end = (): void => {
 		response.setHeader("x-service", service);
+		beforeEnd();
 		response.end(`${name}\n`);
 	};
 	request.resume();
@@ -91,7 +93,10 @@ async function serve(spec: ApplicationSpec): Promise<Running> {
 				if (atWork.has(socket))
 					atWork.set(socket, (atWork.get(socket) ?? 0) - 1);
 			});
-			answer(spec, request, response);
+			answer(spec, request, response, () => {
+				// Node.js keeps the connections of a server that has closed.
+				if (!server.listening) response.setHeader("connection", "close");
+			});
 		},
 	);
 	server.on("connection", (socket) => {
