@@ -1,7 +1,13 @@
 // What validation lets through and this Envoy refuses, by an option that only
 // the test gives it: a smaller limit, or an extension that it is to lack.
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import {
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { freePorts } from "../../../hack/demo/free-ports.ts";
@@ -133,6 +139,7 @@ async function expectQuarantine(mesh: LiveMesh, one: Case): Promise<void> {
 	});
 
 	await eventually(() => expect(kept(mesh)).to.match(one.words));
+	expect(kept(mesh)).to.match(/"software":"envoy \d+[.]\d+[.]\d+"/);
 	await mesh.stopServer();
 	await one.askGood(caller);
 	const before = await refusals(caller);
@@ -360,6 +367,35 @@ describe("an object that a real Envoy refuses", function () {
 		});
 	});
 
+	it("is not held back from the others when one alone refuses it, and is reported for that one", async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo") + serviceYaml("other"));
+		mesh.write("object.yaml", saying("echo", "good"));
+		const strict = await mesh.caller("default/strict", { args: shortRegexes });
+		const usual = await mesh.caller("default/usual");
+		const sayEach = async (callers: readonly Caller[], body: string) => {
+			for (const caller of callers) {
+				const { body: said } = await caller.ask(
+					`http://echo/abcdef/${"0".repeat(20)}`,
+				);
+				expect(said).to.equal(body);
+			}
+		};
+		await eventually(() => sayEach([strict, usual], "good"));
+		mesh.write("object.yaml", saying("echo", "new", { regex: longRegex }));
+		mesh.write("other.yaml", saying("other", "good"));
+		await eventually(async () => {
+			await sayEach([usual], "new");
+			await sayEach([strict], "good");
+			await expectBody("http://other/", "good")(strict);
+			const told = await toldOf(mesh, "RouteRule/default/echo");
+			expect(told.reason, told.message).to.equal("Rejected");
+			expect(told.message).to.include("1 of 2 proxies");
+			expect(told.message).to.include("default/strict");
+		});
+		mesh.write("object.yaml", saying("echo", "mended"));
+		await eventually(() => sayEach([strict, usual], "mended"));
+	});
+
 	it("does not keep a new proxy from its first configuration, even when nobody has proven anything", async () => {
 		mesh = await LiveMesh.start(
 			serviceYaml("echo") + serviceYaml("other") + serviceYaml("plain"),
@@ -400,5 +436,37 @@ describe("an object that is refused by validation when the server starts", funct
 		);
 		mesh.write("object.yaml", saying("echo", "mended"));
 		await eventually(expectBody("http://echo/", "mended").bind(0, caller));
+	});
+});
+
+describe("a disk on which last good forms cannot be written", function () {
+	this.timeout(60_000);
+
+	it("holds up nothing, is reported, and is tried again", async () => {
+		await using mesh = await LiveMesh.start(serviceYaml("echo"));
+		const caller = await mesh.caller("default/caller");
+		// Not even the system's administrator can write into what is no folder.
+		const folder = join(mesh.stateDir, "last-good");
+		rmSync(folder, { recursive: true, force: true });
+		writeFileSync(folder, "");
+		mesh.write("object.yaml", saying("echo", "good"));
+		await eventually(expectBody("http://echo/", "good").bind(0, caller));
+		await eventually(async () =>
+			expect(await mesh.admin("/metrics")).to.match(
+				/^lateen_last_good_write_failures_total [1-9]/m,
+			),
+		);
+		expect(await mesh.admin("/metrics")).to.match(
+			/^lateen_last_good_unwritten 1$/m,
+		);
+		mesh.write("object.yaml", saying("echo", "better"));
+		await eventually(expectBody("http://echo/", "better").bind(0, caller));
+		rmSync(folder);
+		await eventually(async () => {
+			expect(await mesh.admin("/metrics")).to.match(
+				/^lateen_last_good_unwritten 0$/m,
+			);
+			expect(kept(mesh)).to.include("better");
+		}, 40_000);
 	});
 });
