@@ -153,7 +153,12 @@ async function start(
 				objects: store.objects,
 				invalid: store.invalid,
 				allListed: store.allListed,
-				verdicts: proxyVerdicts(connected, catalog.distribution, proof),
+				verdicts: proxyVerdicts(
+					connected,
+					catalog.distribution,
+					proof,
+					systemClock,
+				),
 			},
 			remembered,
 			sink: stops.own(

@@ -3,6 +3,7 @@
  * gRPC streams, and back to their status:
  *
  *   put ─▶ ObjectStore ─▶ MeshController ─▶ Catalog ─▶ ADS ─▶ gRPC
+ *                │   Quarantine ┘◀──── accepted, refused ─┘
  *                └──────────────┴──────────────┴─▶ StatusController ─▶ statuses
  */
 import { createSecretKey, randomBytes } from "node:crypto";
@@ -14,8 +15,10 @@ import {
 	type ObjectStatus,
 } from "../../src/api/status.ts";
 import { distributionReader } from "../../src/app/distribution-reader.ts";
+import { proxyVerdicts } from "../../src/app/proxy-verdicts.ts";
 import type { HoldOff } from "../../src/controllers/hold-off.ts";
 import { MeshController } from "../../src/controllers/mesh.ts";
+import { Quarantine } from "../../src/controllers/quarantine.ts";
 import { StatusController } from "../../src/controllers/status.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { buildMesh, type MeshBuild } from "../../src/mesh/build.ts";
@@ -29,6 +32,7 @@ import {
 } from "../../src/store/memory-writer.ts";
 import { ObjectStore } from "../../src/store/object-store.ts";
 import { Catalog } from "../../src/xds/catalog.ts";
+import { Proof } from "../../src/xds/proof.ts";
 import { mintToken } from "../../src/xds/proxy-token.ts";
 import type { ResourceType } from "../../src/xds/resource-type.ts";
 import { adsMethods } from "../../src/xds/server/ads.ts";
@@ -53,6 +57,7 @@ export class ServedObjects implements AsyncDisposable {
 	readonly sent = new Map<ResourceType | "responses", number>();
 	readonly #key = createSecretKey(randomBytes(32));
 	readonly #mesh: MeshController<MeshBuild>;
+	readonly #quarantine: Quarantine;
 	readonly #status: StatusController;
 	#server: GrpcServer | undefined;
 
@@ -60,14 +65,42 @@ export class ServedObjects implements AsyncDisposable {
 		this.clock = clock;
 		const catalog = new Catalog();
 		const metrics = new MetricsRegistry();
+		const proof = new Proof();
+		const quarantine = new Quarantine({
+			inputs: {
+				objects: this.store.objects,
+				invalid: this.store.invalid,
+				allListed: this.store.allListed,
+				verdicts: proxyVerdicts(
+					this.connected,
+					catalog.distribution,
+					proof,
+					clock,
+				),
+			},
+			remembered: [],
+			// Nothing here outlives the process.
+			sink: { put: () => undefined, forget: () => undefined },
+			clock,
+			logger: silentLogger,
+			metrics,
+		});
+		this.#quarantine = quarantine;
 		this.#mesh = new MeshController({
-			inputs: this.store,
-			build: buildMesh,
+			inputs: {
+				objects: quarantine.objects,
+				allListed: this.store.allListed,
+			},
+			build: (objects, previous: MeshBuild | undefined) =>
+				buildMesh(quarantine.effective(objects), previous),
 			apply: (mesh) => catalog.update(mesh),
 			holdOff: pace.build,
 			clock,
 			logger: silentLogger,
 			metrics,
+		});
+		this.#mesh.state.subscribe(({ failure }) => {
+			if (failure === undefined) quarantine.built();
 		});
 		this.#status = new StatusController({
 			inputs: {
@@ -76,6 +109,7 @@ export class ServedObjects implements AsyncDisposable {
 				allListed: this.store.allListed,
 				mesh: this.#mesh.state,
 				distribution: distributionReader(catalog.distribution),
+				heldBack: quarantine.heldBack,
 			},
 			statuses: this.statuses,
 			events: this.events,
@@ -93,6 +127,7 @@ export class ServedObjects implements AsyncDisposable {
 			authenticate: (peer, claims) =>
 				authenticate({ peer, claims, key: this.#key, nowMs: clock.nowMs() }),
 			connected: this.connected,
+			proof,
 			clock,
 			log: silentLogger,
 			figures: {
@@ -198,6 +233,7 @@ export class ServedObjects implements AsyncDisposable {
 		await this.#server?.[Symbol.asyncDispose]();
 		this.#status[Symbol.dispose]();
 		this.#mesh[Symbol.dispose]();
+		this.#quarantine[Symbol.dispose]();
 	}
 
 	async #built(): Promise<void> {
