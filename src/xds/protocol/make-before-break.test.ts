@@ -1,0 +1,232 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import {
+	type MemoryChange,
+	MemoryResources,
+	resource,
+} from "../../../test/testkit/memory-resources.ts";
+import { DeltaDiscoveryResponseSchema } from "../../gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
+import type { ResourceType } from "../resource-type.ts";
+import { DeltaStream } from "./delta.ts";
+
+const removalDelayMs = 10_000;
+
+interface Sent {
+	readonly type: ResourceType;
+	readonly nonce: string;
+	readonly text: string;
+}
+
+/** A proxy that has acknowledged a route configuration, some clusters and the virtual hosts that point at them. */
+class Proxy {
+	readonly resources = new MemoryResources();
+	readonly state = new DeltaStream(
+		this.resources,
+		{ maxNames: 100, maxKept: 100, removalDelayMs },
+		0,
+	);
+	nowMs = 0;
+
+	constructor(
+		clusters: readonly string[],
+		hosts: Readonly<Record<string, string>>,
+	) {
+		this.resources.subscribe((changed) => this.state.changed(changed));
+		this.change(
+			...clusters.map((name) => cluster(name)),
+			{ type: "route", put: resource("r") },
+			...Object.entries(hosts).map(([name, to]) => host(name, "1", to)),
+		);
+		for (const type of ["cluster", "listener", "route", "virtualHost"] as const)
+			this.ask(type, type === "route" ? ["r"] : []);
+		this.settle();
+		// Route tables were just built: the pause after that is over.
+		this.nowMs += 1_000;
+	}
+
+	change(...changes: readonly MemoryChange[]): void {
+		this.resources.change(changes);
+	}
+
+	ask(type: ResourceType, subscribe: readonly string[] = []): void {
+		this.#request({ type, subscribe, nonce: "" });
+	}
+
+	answer({ type, nonce }: Sent, error?: string): void {
+		this.#request({ type, nonce, error });
+	}
+
+	#request(request: {
+		readonly type: ResourceType;
+		readonly nonce: string;
+		readonly subscribe?: readonly string[];
+		readonly error?: string | undefined;
+	}): void {
+		this.state.request(
+			{
+				subscribe: [],
+				unsubscribe: [],
+				initialVersions: new Map(),
+				error: undefined,
+				...request,
+			},
+			this.nowMs,
+		);
+	}
+
+	/** What can be sent now. */
+	sent(): readonly Sent[] {
+		const all: Sent[] = [];
+		for (;;) {
+			const outgoing = this.state.next(this.nowMs);
+			if (outgoing === undefined) return all;
+			const { type, nonce, parts } = outgoing;
+			const message = fromBinary(
+				DeltaDiscoveryResponseSchema,
+				Buffer.concat(parts),
+			);
+			const names = [
+				...message.resources.map(({ name, version }) => `${name}@${version}`),
+				...message.removedResources.map((name) => `-${name}`),
+			];
+			all.push({ type, nonce, text: `${type} ${names.join(" ")}` });
+		}
+	}
+
+	said(): readonly string[] {
+		return this.sent().map(({ text }) => text);
+	}
+
+	/** Acknowledges until nothing more is sent. */
+	settle(): readonly string[] {
+		const said: string[] = [];
+		for (let sent = this.sent(); sent.length > 0; sent = this.sent()) {
+			for (const one of sent) {
+				said.push(one.text);
+				this.answer(one);
+			}
+		}
+		return said;
+	}
+}
+
+function cluster(name: string, version = "1"): MemoryChange {
+	return { type: "cluster", put: resource(name, version) };
+}
+
+/** A virtual host that sends requests to one cluster. */
+function host(name: string, version: string, to: string): MemoryChange {
+	const put = { ...resource(`r/${name}`, version), clusters: [to] };
+	return { type: "virtualHost", put };
+}
+
+function gone(name: string): MemoryChange {
+	return { type: "cluster", remove: name };
+}
+
+describe("a virtual host that moves to a new cluster", () => {
+	it("is sent when the proxy has acknowledged the cluster", () => {
+		const proxy = new Proxy(["x"], { a: "x" });
+		proxy.change(cluster("y"), host("a", "2", "y"));
+		const [sent, ...others] = proxy.sent();
+		expect(sent?.text).to.equal("cluster y@1");
+		expect(others).to.deep.equal([]);
+		if (sent) proxy.answer(sent);
+		expect(proxy.said()).to.deep.equal(["virtualHost r/a@2"]);
+	});
+
+	it("holds up no other", () => {
+		const proxy = new Proxy(["x"], { a: "x", b: "x" });
+		proxy.change(cluster("y"), host("a", "2", "y"), host("b", "2", "x"));
+		expect(proxy.said()).to.deep.equal(["cluster y@1", "virtualHost r/b@2"]);
+	});
+
+	it("is sent in the form that is current when its turn has come", () => {
+		const proxy = new Proxy(["x"], { a: "x" });
+		proxy.change(cluster("y"), host("a", "2", "y"));
+		const [sent] = proxy.sent();
+		proxy.change(host("a", "3", "y"));
+		if (sent) proxy.answer(sent);
+		expect(proxy.settle()).to.deep.equal(["virtualHost r/a@3"]);
+	});
+
+	it("does not wait for a cluster that only changed", () => {
+		const proxy = new Proxy(["x"], { a: "x" });
+		proxy.change(cluster("x", "2"), host("a", "2", "x"));
+		expect(proxy.said()).to.deep.equal(["cluster x@2", "virtualHost r/a@2"]);
+	});
+
+	it("does not wait for one that the proxy refused for certain, or what else it says would never come", () => {
+		const proxy = new Proxy(["x"], { a: "x" });
+		proxy.change(cluster("y"), host("a", "2", "y"));
+		const [sent] = proxy.sent();
+		if (sent) proxy.answer(sent, "bad cluster");
+		expect(proxy.settle()).to.include("virtualHost r/a@2");
+	});
+
+	it("does not wait for one that does not exist", () => {
+		const proxy = new Proxy(["x"], { a: "x" });
+		proxy.change(host("a", "2", "nowhere"));
+		expect(proxy.said()).to.deep.equal(["virtualHost r/a@2"]);
+	});
+});
+
+describe("a cluster at which nothing points any more", () => {
+	it("stays for a while after that is acknowledged", () => {
+		const proxy = new Proxy(["x", "y"], { a: "y" });
+		proxy.change(gone("y"), host("a", "2", "x"));
+		expect(proxy.settle()).to.deep.equal(["virtualHost r/a@2"]);
+		expect(proxy.state.wakeAtMs).to.equal(proxy.nowMs + removalDelayMs);
+		proxy.nowMs += removalDelayMs - 1;
+		expect(proxy.settle()).to.deep.equal([]);
+		proxy.nowMs += 1;
+		expect(proxy.settle()).to.deep.equal(["cluster -y"]);
+	});
+
+	it("is not waited for from the change on, but from the acknowledgement", () => {
+		const proxy = new Proxy(["x", "y"], { a: "y" });
+		proxy.change(gone("y"), host("a", "2", "x"));
+		const [sent] = proxy.sent();
+		proxy.nowMs += removalDelayMs;
+		if (sent) proxy.answer(sent);
+		expect(proxy.settle()).to.deep.equal([]);
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal(["cluster -y"]);
+	});
+
+	it("that comes back in time was never gone", () => {
+		const proxy = new Proxy(["x", "y"], { a: "y" });
+		proxy.change(gone("y"), host("a", "2", "x"));
+		proxy.settle();
+		proxy.nowMs += removalDelayMs - 1;
+		proxy.change(cluster("y"), host("a", "3", "y"));
+		expect(proxy.settle()).to.deep.equal(["virtualHost r/a@3"]);
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal([]);
+	});
+
+	it("begins its time anew when it goes again", () => {
+		const proxy = new Proxy(["x", "y"], { a: "y" });
+		proxy.change(gone("y"), host("a", "2", "x"));
+		proxy.settle();
+		proxy.nowMs += removalDelayMs - 1;
+		proxy.change(cluster("y"));
+		proxy.settle();
+		proxy.change(gone("y"));
+		proxy.settle();
+		proxy.nowMs += removalDelayMs - 1;
+		expect(proxy.settle()).to.deep.equal([]);
+		proxy.nowMs += 1;
+		expect(proxy.settle()).to.deep.equal(["cluster -y"]);
+	});
+
+	it("goes at once when too many others stay, the oldest first", () => {
+		const names = Array.from({ length: 1_005 }, (_, index) => `y${index}`);
+		const proxy = new Proxy(["x", ...names], { a: "x" });
+		proxy.change(...names.map(gone));
+		expect(proxy.settle()).to.deep.equal(["cluster -y0 -y1 -y2 -y3 -y4"]);
+		proxy.nowMs += removalDelayMs;
+		const [last = ""] = proxy.settle();
+		expect(last.split(" ")).to.have.length(1_001);
+	});
+});
