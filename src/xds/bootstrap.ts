@@ -90,7 +90,20 @@ export function generateBootstrap(input: BootstrapInput): EnvoyFiles {
 					api_type: "DELTA_GRPC",
 					transport_api_version: "V3",
 					set_node_on_first_message_only: true,
-					grpc_services: [{ envoy_grpc: { cluster_name: xdsCluster } }],
+					grpc_services: [
+						{
+							envoy_grpc: {
+								cluster_name: xdsCluster,
+								// Envoy's own back-off grows to 30 s: a proxy would miss for so long what a new control plane has to say.
+								retry_policy: {
+									retry_back_off: {
+										base_interval: "0.25s",
+										max_interval: "3s",
+									},
+								},
+							},
+						},
+					],
 				},
 				cds_config: ads,
 				lds_config: ads,

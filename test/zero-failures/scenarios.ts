@@ -10,6 +10,8 @@ export interface NamedScenario {
 	readonly changes?: number;
 	/** Changes per second instead of the shape's. */
 	readonly changesPerSecond?: number;
+	/** Time for draining instead of the shape's. */
+	readonly drainMs?: number;
 	readonly beside?: Scenario;
 }
 
@@ -19,8 +21,13 @@ const [caller] = callers;
 export const scenarios: Readonly<Record<string, NamedScenario>> = {
 	/** Changes, and nothing else. */
 	changes: {},
-	/** The control plane is killed about every second. */
-	restarts: { changes: 600, changesPerSecond: 20, beside: restarts },
+	/** The control plane is killed about every second. Applications end so late that a proxy is connected once before. */
+	restarts: {
+		changes: 600,
+		changesPerSecond: 20,
+		drainMs: 15_000,
+		beside: restarts,
+	},
 	/** A sidecar's process hands over to a new one, three times. */
 	"hot-restart": { changes: 1000, changesPerSecond: 20, beside: hotRestart },
 	/** A sidecar is stopped for 20 s; the others must not notice. */
@@ -31,8 +38,8 @@ export const scenarios: Readonly<Record<string, NamedScenario>> = {
 
 /** The shape as the scenario wants it. */
 export function shapeFor(scenario: NamedScenario, shape: Shape): Shape {
-	const { changesPerSecond = shape.changesPerSecond } = scenario;
-	return { ...shape, changesPerSecond };
+	const { changesPerSecond, drainMs } = { ...shape, ...scenario };
+	return { ...shape, changesPerSecond, drainMs };
 }
 
 async function restarts({ mesh, over, print }: Running): Promise<void> {
