@@ -33,7 +33,7 @@ import {
 	passthroughCluster,
 	portRouteName,
 } from "./names.ts";
-import { originsOf } from "./route.ts";
+import { clustersOf, originsOf } from "./route.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
 /** Port of a captured sidecar to which iptables sends what goes out. */
@@ -210,6 +210,7 @@ function serviceListener(
 					filterChains: chains,
 				},
 		[service.origin, ...originsOf(rules)],
+		[wholeCluster, ...clustersOf(rules)],
 	);
 }
 
@@ -274,6 +275,7 @@ function unbound(
 	port: number,
 	init: ListenerInit,
 	origins: readonly ObjectRef[] = [],
+	clusters: readonly string[] = [],
 ): Resource {
 	return listenerResource(
 		{
@@ -286,6 +288,7 @@ function unbound(
 			...init,
 		},
 		distinct(origins),
+		clusters,
 	);
 }
 

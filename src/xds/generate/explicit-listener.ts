@@ -11,7 +11,7 @@ import {
 	forwardProxyRouteName,
 	gatewayRouteName,
 } from "./names.ts";
-import { originsOf } from "./route.ts";
+import { clustersOf, originsOf } from "./route.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
 /** The forward proxy that an application uses as HTTP_PROXY. */
@@ -43,19 +43,17 @@ export function localTcpListener(local: {
 }): Resource {
 	const { service, port, rules } = local;
 	const name = `tcp_${service.hostname}:${port.number}`;
+	const whole = clusterName(service.hostname, port.number, "");
 	return listenerResource(
 		{
 			name,
 			address: listenAddress(local.listen),
 			trafficDirection: TrafficDirection.OUTBOUND,
 			...sniffing(needsServerName(rules) ? "serverName" : "nothing"),
-			filterChains: tcpFilterChains(
-				name,
-				rules,
-				clusterName(service.hostname, port.number, ""),
-			),
+			filterChains: tcpFilterChains(name, rules, whole),
 		},
 		[service.origin, ...originsOf(rules)],
+		[whole, ...clustersOf(rules)],
 	);
 }
 

@@ -4,6 +4,7 @@ import type { Mesh } from "../../mesh/mesh.ts";
 import type { Resource } from "../resource.ts";
 import { gatewayRouteName } from "./names.ts";
 import {
+	clustersOf,
 	defaultRetryPolicy,
 	directResponse,
 	originsOf,
@@ -44,5 +45,6 @@ export function gatewayRoutes(mesh: Mesh, caller: Caller): Resource {
 			],
 		},
 		originsOf(rules),
+		clustersOf(rules),
 	);
 }

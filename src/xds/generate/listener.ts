@@ -11,12 +11,17 @@ import { makeResource } from "./make-resource.ts";
 /** A listener, before encoding. */
 export type ListenerInit = Init<typeof Schema>;
 
-/** A listener as a resource. */
+/**
+ * A listener as a resource.
+ *
+ * @param clusters what `Resource.clusters` says
+ */
 export function listenerResource(
 	init: ListenerInit & { name: string },
 	origins: readonly ObjectRef[] = [],
+	clusters: readonly string[] = [],
 ): Resource {
-	return makeResource(ListenerSchema, init.name, init, origins);
+	return makeResource(ListenerSchema, init.name, init, origins, clusters);
 }
 
 /** `127.0.0.1:8080` or `[::1]:8080` as Envoy's address. */

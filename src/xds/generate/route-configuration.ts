@@ -58,12 +58,23 @@ export function outboundRoutesResource(routes: OutboundRoutes): Resource {
 	return routeConfigurationResource(outboundRoutes(routes), []);
 }
 
-/** Any route configuration as a resource. */
+/**
+ * Any route configuration as a resource.
+ *
+ * @param clusters what `Resource.clusters` says
+ */
 export function routeConfigurationResource(
 	init: RouteConfigurationInit,
 	origins: readonly ObjectRef[],
+	clusters: readonly string[] = [],
 ): Resource {
-	return makeResource(RouteConfigurationSchema, init.name ?? "", init, origins);
+	return makeResource(
+		RouteConfigurationSchema,
+		init.name ?? "",
+		init,
+		origins,
+		clusters,
+	);
 }
 
 const unknownHost =
