@@ -8,6 +8,7 @@ export function distributionReader(
 	return {
 		// Resources are always made from the object's form in the mesh.
 		of: (ref) => ({ ...distribution.reachOf(ref), generation: undefined }),
+		lackingOf: (ref) => distribution.lackingOf(ref),
 		subscribe: (listener) => distribution.subscribe(listener),
 		subscribeTotals: (listener) => distribution.subscribeTotals(listener),
 	};

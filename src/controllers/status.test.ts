@@ -152,6 +152,48 @@ describe("StatusController", () => {
 		expect(world.taken()).to.deep.equal(["a: True/Ready"]);
 	});
 
+	it("keeps its pace when the machine's clock jumps back an hour", async () => {
+		using world = await started("a");
+		world.clock.jump(-3_600_000);
+		world.distribution.set(ref("a"), { total: 2, missing: ["x", "y"] });
+		await world.pass(20);
+		expect(world.taken()).to.deep.equal(["a: False/Distributing"]);
+		world.distribution.set(ref("a"), { acknowledged: 1, missing: ["y"] });
+		await world.pass(1100);
+		expect(world.taken()).to.deep.equal(["a: False/Distributing"]);
+		world.distribution.set(ref("a"), { acknowledged: 2, missing: [] });
+		await world.pass(20);
+		const [status] = world.writer.written;
+		expect(status && conditionOf(status, "Ready")?.lastTransitionMs).to.equal(
+			world.clock.nowMs(),
+		);
+		expect(world.taken()).to.deep.equal(["a: True/Ready"]);
+	});
+
+	it("says who is missing now when some have acknowledged since, which nobody tells", async () => {
+		using world = await started("a");
+		world.distribution.set(ref("a"), { total: 3, missing: ["x", "y", "z"] });
+		await world.pass(100);
+		expect(world.taken()).to.deep.equal(["a: False/Distributing"]);
+		world.distribution.setSilently(ref("a"), {
+			acknowledged: 2,
+			missing: ["z"],
+		});
+		await world.pass(1100);
+		const [status] = world.writer.written;
+		const programmed = status && conditionOf(status, "Programmed");
+		expect(programmed?.message).to.include("2 of 3").and.include("for z");
+	});
+
+	it("decides nothing while an object is on its way and does not move", async () => {
+		using world = await started("a");
+		world.distribution.set(ref("a"), { total: 3, acknowledged: 2 });
+		await world.pass(2500);
+		const before = world.metrics.print();
+		await world.pass(60_000);
+		expect(world.metrics.print()).to.equal(before);
+	});
+
 	it("writes the status of our kinds only", async () => {
 		using world = await started("a");
 		world.put(service("reviews"));
@@ -229,6 +271,8 @@ describe("StatusController", () => {
 		world.distribution.set(ref("a"), { acknowledged: 8 });
 		await world.pass(2500);
 		expect(world.writer.written.at(-1)?.proxies.acknowledged).to.equal(8);
+		world.distribution.set(ref("a"), { acknowledged: 9 });
+		await world.pass(2500);
 		expect(world.clock.waiting).to.equal(0);
 	});
 

@@ -42,7 +42,9 @@ export const kindsWithStatus = [
 export interface DistributionReader {
 	/** How far the newest resources that came from the object have come. */
 	of(ref: ObjectRef): Distribution;
-	/** Calls `listener` with objects of which that changed until the returned function is called. */
+	/** How much of the object proxies lack, in all; asked of every object that is on its way, so it is to be cheap. */
+	lackingOf(ref: ObjectRef): number;
+	/** Calls `listener` with objects that came everywhere, or no longer are, until the returned function is called. */
 	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void;
 	/** Calls `listener` when other proxies count than before, so that any object's total may differ, until the returned function is called. */
 	subscribeTotals(listener: () => void): () => void;
@@ -116,6 +118,11 @@ export class StatusController {
 	#dirty = new Map<string, ObjectRef>();
 	/** Objects of which there is only progress to report. */
 	#late = new Map<string, ObjectRef>();
+	/** Objects that some proxies lack, and how much of them at the last look. */
+	readonly #underway = new Map<
+		string,
+		{ readonly ref: ObjectRef; readonly lacking: number }
+	>();
 	/** Objects whose good form is not in the mesh. */
 	readonly #unbuilt = new Map<string, ObjectRef>();
 	/** Decided and not written yet. */
@@ -276,6 +283,7 @@ export class StatusController {
 			this.#said.delete(key);
 			this.#unbuilt.delete(key);
 			this.#late.delete(key);
+			this.#underway.delete(key);
 			this.#unwritten.delete(key);
 			return false;
 		}
@@ -286,6 +294,9 @@ export class StatusController {
 		const goodGeneration = good?.metadata.generation;
 		const said = this.#said.get(key);
 		const distribution = inputs.distribution.of(ref);
+		const lacking = inputs.distribution.lackingOf(ref);
+		if (lacking > 0) this.#underway.set(key, { ref, lacking });
+		else this.#underway.delete(key);
 		const held = inputs.heldBack?.value.get(key);
 		// A newer form is not held back for what an older one did.
 		const heldBack = held?.generation === goodGeneration ? held : undefined;
@@ -351,13 +362,19 @@ export class StatusController {
 		});
 	}
 
+	/** Looks again at what only moves on: nobody tells of each acknowledgement, only of the last. */
 	#scheduleLate(): void {
-		if (this.#late.size === 0 || this.#cancelLate !== undefined) return;
-		this.#cancelLate = this.#parts.clock.after(this.#pace.progressMs, () => {
+		if (this.#cancelLate !== undefined) return;
+		if (this.#late.size === 0 && this.#underway.size === 0) return;
+		const { clock, inputs } = this.#parts;
+		this.#cancelLate = clock.after(this.#pace.progressMs, () => {
 			this.#cancelLate = undefined;
 			const late = this.#late;
 			this.#late = new Map();
+			for (const [key, { ref, lacking }] of this.#underway)
+				if (inputs.distribution.lackingOf(ref) !== lacking) late.set(key, ref);
 			this.#markAll(late.values());
+			this.#scheduleLate();
 		});
 	}
 

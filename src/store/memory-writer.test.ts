@@ -78,6 +78,18 @@ describe("MemoryEventWriter", () => {
 		]);
 	});
 
+	it("never says that an event was last seen before it was first seen, whatever the clock does", () => {
+		const writer = new MemoryEventWriter();
+		writer.note(event("a"), 7_200_000);
+		writer.note(event("a"), 3_600_000);
+		const [noted] = writer.all;
+		expect(noted).to.include({
+			count: 2,
+			firstMs: 7_200_000,
+			lastMs: 7_200_000,
+		});
+	});
+
 	it("forgets what was noted longest ago when there is too much", () => {
 		const writer = new MemoryEventWriter(2);
 		for (const name of ["a", "b", "a", "c"]) writer.note(event(name), 1);

@@ -81,7 +81,8 @@ export class MemoryEventWriter implements EventWriter {
 			...event,
 			count: (before?.count ?? 0) + 1,
 			firstMs: before?.firstMs ?? nowMs,
-			lastMs: nowMs,
+			// The machine's clock may have jumped back in between.
+			lastMs: Math.max(nowMs, before?.firstMs ?? nowMs),
 		});
 		const [oldest] = this.#events.keys();
 		if (this.#events.size > this.#max && oldest !== undefined)

@@ -159,10 +159,19 @@ export class Distribution {
 
 	/** Whether every proxy that needs the object has all of it. */
 	isEverywhere(ref: ObjectRef): boolean {
+		return this.lackingOf(ref) === 0;
+	}
+
+	/**
+	 * How much of the object is lacking: resources, counted once for each proxy
+	 * that lacks them. Costs no look at proxies.
+	 */
+	lackingOf(ref: ObjectRef): number {
+		let lacking = 0;
 		for (const version of this.#versions.get(keyOf(ref)) ?? []) {
-			if ((this.#current.get(version)?.lacking ?? 0) > 0) return false;
+			lacking += this.#current.get(version)?.lacking ?? 0;
 		}
-		return true;
+		return lacking;
 	}
 
 	/** Whether a resource of this version is what some proxies should have now. */

@@ -23,6 +23,11 @@ export class MemoryDistribution implements DistributionReader {
 		return this.#by.get(refKey(ref)) ?? noDistribution;
 	}
 
+	lackingOf(ref: ObjectRef): number {
+		const { total, acknowledged } = this.of(ref);
+		return total - acknowledged;
+	}
+
 	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void {
 		this.#listeners.add(listener);
 		return () => this.#listeners.delete(listener);
@@ -38,6 +43,11 @@ export class MemoryDistribution implements DistributionReader {
 		for (const ref of refs)
 			this.#by.set(refKey(ref), { ...this.of(ref), ...fields });
 		for (const listener of this.#totalsListeners) listener();
+	}
+
+	/** Replaces these fields for one object and tells nobody: not the first nor the last proxy has acknowledged it. */
+	setSilently(ref: ObjectRef, fields: Partial<Distribution>): void {
+		this.#by.set(refKey(ref), { ...this.of(ref), ...fields });
 	}
 
 	/** Replaces these fields for one object and tells everyone. */

@@ -203,6 +203,7 @@ describe("aggregated discovery service over gRPC", () => {
 		expect(event?.rejection).to.deep.equal({
 			type: "cluster",
 			resources: [resource("x", "2")],
+			condemned: [resource("x", "2")],
 			removed: [],
 			message: "bad cluster",
 		});
