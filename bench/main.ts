@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what the control plane needs, as a table with aims.
  *
- *   --only NAME   one part: control-plane, scale, status, storm, encode or mesh
+ *   --only NAME   one part: control-plane, scale, status, storm, status-matrix, encode or mesh
  *   --quick       smaller and shorter; its figures compare with nothing
  *   --json FILE   the figures as a list of {name, value, unit, aim, meets}
  *   --write       the table into bench/results/
@@ -27,6 +27,7 @@ import {
 	type StatusCost,
 	type StatusOptions,
 } from "./status.ts";
+import { measureMatrix } from "./status-matrix.ts";
 import { measureStorm, type StormCost } from "./storm.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -35,6 +36,7 @@ const parts = [
 	"scale",
 	"status",
 	"storm",
+	"status-matrix",
 	"encode",
 	"mesh",
 ] as const;
@@ -98,6 +100,7 @@ async function main(signal: AbortSignal): Promise<void> {
 		say(`Storm: ${describe(storm)}`);
 		figures.push(...stormFigures(await measureStorm(storm)));
 	}
+	if (wanted.includes("status-matrix")) figures.push(...matrixFigures());
 	if (wanted.includes("encode")) figures.push(...encodeFigures());
 	if (wanted.includes("mesh")) figures.push(...meshFigures());
 
@@ -249,6 +252,22 @@ function stormFigures(cost: StormCost): readonly Figure[] {
 		figure("storm-status-decisions", cost.sweepMs, "ms"),
 		figure("storm-bytes", cost.stormBytes, "B"),
 		figure("storm-resources-sent-again", cost.stormResent, "", "≤ 0"),
+	];
+}
+
+function matrixFigures(): readonly Figure[] {
+	const cost = measureMatrix(1_000, 1_000);
+	return [
+		figure("status-1000x1000-all-live", cost.completeMs, "ms", "< 50"),
+		figure("status-1000x1000-nobody-has", cost.nobodyMs, "ms", "< 50"),
+		figure("status-1000x1000-half-have", cost.halfMs, "ms", "< 50"),
+		figure("status-1000x1000-join-per-proxy", cost.joinMs / 1_000, "ms"),
+		figure(
+			"status-1000x1000-acknowledge-per-proxy",
+			cost.acknowledgeMs / 1_000,
+			"ms",
+		),
+		figure("status-1000x1000-leave-per-proxy", cost.leaveMs / 1_000, "ms"),
 	];
 }
 

@@ -59,6 +59,12 @@ interface Carried {
 
 const namesShown = 3;
 
+/** Proxies that are asked first who lacks something: a few are stuck at a time. */
+const slowKept = 8;
+
+/** Rejected versions that are remembered; of an older one that is still in force, only that proxies lack it is said. */
+const refusedKept = 4096;
+
 /** Counts what proxies have, per resource; answers per object. */
 export class Distribution {
 	/** By version: resources that are current in some layer. */
@@ -70,6 +76,14 @@ export class Distribution {
 	readonly #listeners = new Set<(refs: Iterable<ObjectRef>) => void>();
 	readonly #totalsListeners = new Set<() => void>();
 	#touched = new Map<string, ObjectRef>();
+	/** Versions that some proxy has rejected. */
+	readonly #refused = new Set<string>();
+	/** Proxies that lacked something when names were asked for last. */
+	#slow: readonly CountedProxy[] = [];
+	/** How many proxies use any of some layers, by their numbers, until a proxy enters or leaves one. */
+	readonly #unions = new Map<string, number>();
+	readonly #numbers = new WeakMap<ResourceLayer, number>();
+	#lastNumber = 0;
 
 	/** Calls `listener` with objects that came everywhere, or no longer are, until the returned function is called. */
 	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void {
@@ -118,6 +132,7 @@ export class Distribution {
 	/** A counted proxy is gone; its view still says what it held. */
 	left(proxy: CountedProxy): void {
 		if (!this.#proxies.delete(proxy)) return;
+		this.#slow = this.#slow.filter((one) => one !== proxy);
 		for (const layer of proxy.layers) this.#leave(proxy, layer);
 		this.#tellTotals();
 	}
@@ -146,6 +161,12 @@ export class Distribution {
 
 	/** A proxy rejected this resource. */
 	rejected(resource: Resource): void {
+		this.#refused.delete(resource.version);
+		this.#refused.add(resource.version);
+		for (const oldest of this.#refused) {
+			if (this.#refused.size <= refusedKept) break;
+			this.#refused.delete(oldest);
+		}
 		this.#touch(resource);
 	}
 
@@ -189,13 +210,28 @@ export class Distribution {
 		}
 	}
 
-	/** How far the object has come. Costs a look at each proxy only while some proxy lacks it. */
+	/** How far the object has come. Costs a look at each proxy only while some lack several of its resources, or have refused one. */
 	reachOf(ref: ObjectRef): Reach {
 		const carried = [...(this.#versions.get(keyOf(ref)) ?? [])].flatMap(
 			(version) => this.#current.get(version) ?? [],
 		);
+		const lacked = carried.filter(({ lacking }) => lacking > 0);
+		const [only] = lacked;
+		if (lacked.some(({ resource }) => this.#refused.has(resource.version)))
+			return this.#reachByLook(carried);
+		if (lacked.length > 1) return this.#reachByLook(carried);
+		const total = this.#usersOf(carried);
+		return {
+			total,
+			acknowledged: total - (only?.lacking ?? 0),
+			rejected: 0,
+			missing: only === undefined ? [] : this.#namesLacking(only),
+			rejections: [],
+		};
+	}
+
+	#reachByLook(carried: readonly Carried[]): Reach {
 		const layers = new Set(carried.flatMap((one) => [...one.layers]));
-		const complete = this.isEverywhere(ref);
 		let total = 0;
 		let acknowledged = 0;
 		const missing: string[] = [];
@@ -203,12 +239,11 @@ export class Distribution {
 		for (const proxy of this.#proxies) {
 			if (!intersects(proxy.layers, layers)) continue;
 			total++;
-			if (complete) {
-				acknowledged++;
-				continue;
-			}
 			const lacked = carried.filter(
-				(one) => intersects(proxy.layers, one.layers) && lacks(proxy, one),
+				(one) =>
+					one.lacking > 0 &&
+					intersects(proxy.layers, one.layers) &&
+					lacks(proxy, one),
 			);
 			if (lacked.length === 0) {
 				acknowledged++;
@@ -229,6 +264,52 @@ export class Distribution {
 			missing,
 			rejections: rejections.slice(0, namesShown),
 		};
+	}
+
+	/** How many proxies use a layer that holds one of these. */
+	#usersOf(carried: readonly Carried[]): number {
+		const [layer, ...others] = new Set(
+			carried.flatMap((one) => [...one.layers]),
+		);
+		if (layer === undefined) return 0;
+		const users = this.#users.get(layer);
+		if (others.length === 0) return users?.size ?? 0;
+		const key = [layer, ...others].map((one) => this.#numberOf(one)).join(" ");
+		let count = this.#unions.get(key);
+		if (count === undefined) {
+			const all = new Set(users);
+			for (const other of others)
+				for (const proxy of this.#users.get(other) ?? []) all.add(proxy);
+			count = all.size;
+			this.#unions.set(key, count);
+		}
+		return count;
+	}
+
+	#numberOf(layer: ResourceLayer): number {
+		let number = this.#numbers.get(layer);
+		if (number === undefined) {
+			number = ++this.#lastNumber;
+			this.#numbers.set(layer, number);
+		}
+		return number;
+	}
+
+	/** Names of a few proxies that lack it. Whoever lacked something else is asked first: a proxy that is stuck lacks everything. */
+	#namesLacking(carried: Carried): readonly string[] {
+		const wanted = Math.min(namesShown, carried.lacking);
+		const found = new Set<CountedProxy>();
+		const look = (proxies: Iterable<CountedProxy>): void => {
+			for (const proxy of proxies) {
+				if (found.size >= wanted) return;
+				if (intersects(proxy.layers, carried.layers) && lacks(proxy, carried))
+					found.add(proxy);
+			}
+		};
+		look(this.#slow);
+		for (const layer of carried.layers) look(this.#users.get(layer) ?? []);
+		this.#slow = [...new Set([...found, ...this.#slow])].slice(0, slowKept);
+		return [...found].map(({ name }) => name);
 	}
 
 	#tellTotals(): void {
@@ -276,6 +357,7 @@ export class Distribution {
 	}
 
 	#enter(proxy: CountedProxy, layer: ResourceLayer): void {
+		this.#unions.clear();
 		const users = this.#users.get(layer);
 		if (users === undefined) this.#users.set(layer, new Set([proxy]));
 		else users.add(proxy);
@@ -283,6 +365,7 @@ export class Distribution {
 	}
 
 	#leave(proxy: CountedProxy, layer: ResourceLayer): void {
+		this.#unions.clear();
 		this.#users.get(layer)?.delete(proxy);
 		this.#countLacked(proxy, layer, -1);
 	}
