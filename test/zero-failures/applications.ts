@@ -12,13 +12,17 @@ import {
 } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import type { ApplicationSpec } from "./sequence.ts";
+import type { ApplicationSpec, ApplicationsView } from "./sequence.ts";
+
+/** A readiness probe says so this long before an application takes no more connections. */
+const notServingMs = 500;
 
 interface Running {
 	readonly port: number;
 	/** Finishes what is in flight and ends. */
 	end(): Promise<void>;
 	ended: Promise<void> | undefined;
+	isServing: boolean;
 }
 
 /**
@@ -26,7 +30,7 @@ interface Running {
  * `?slow=MS` asks for. One that ends stops listening, finishes what is in
  * flight and closes its connections.
  */
-export class Applications implements AsyncDisposable {
+export class Applications implements AsyncDisposable, ApplicationsView {
 	readonly #running = new Map<string, Running>();
 
 	/** Starts an application on a free port of loopback. */
@@ -36,18 +40,39 @@ export class Applications implements AsyncDisposable {
 	}
 
 	/** Where an application listens, or listened. */
-	portOf(name: string): number {
+	readonly portOf = (name: string): number => {
 		const running = this.#running.get(name);
 		if (running === undefined) throw new Error(`${name} was never started`);
 		return running.port;
+	};
+
+	/** Whether an application wants to be sent requests. */
+	isServing(name: string): boolean {
+		return this.#running.get(name)?.isServing === true;
 	}
 
-	/** Has an application end after so long. */
-	endAfter(name: string, delayMs: number, signal: AbortSignal): void {
+	/** Has an application end after so long; shortly before, it is not serving any more, and that is noticed. */
+	endAfter(
+		name: string,
+		delayMs: number,
+		signal: AbortSignal,
+		notServing: () => void,
+	): void {
 		const running = this.#running.get(name);
 		if (running === undefined) throw new Error(`${name} was never started`);
-		running.ended = setTimeout(delayMs, undefined, { signal })
-			.catch(() => undefined) // The run is over: it ends at once.
+		const end = async (): Promise<void> => {
+			await setTimeout(Math.max(0, delayMs - notServingMs), undefined, {
+				signal,
+			});
+			running.isServing = false;
+			notServing();
+			await setTimeout(notServingMs, undefined, { signal });
+		};
+		running.ended = end()
+			.catch((error: unknown) => {
+				// When the run is over it ends at once.
+				if (!signal.aborted) throw error;
+			})
 			.then(() => running.end());
 	}
 
@@ -111,7 +136,7 @@ async function serve(spec: ApplicationSpec): Promise<Running> {
 			if (requests === 0) socket.destroy();
 		await all;
 	};
-	return { port, end, ended: undefined };
+	return { port, end, ended: undefined, isServing: true };
 }
 
 async function serveHttp2(spec: ApplicationSpec): Promise<Running> {
@@ -128,7 +153,7 @@ async function serveHttp2(spec: ApplicationSpec): Promise<Running> {
 		for (const session of sessions) session.close();
 		await all;
 	};
-	return { port, end, ended: undefined };
+	return { port, end, ended: undefined, isServing: true };
 }
 
 async function listen(server: Server): Promise<number> {

@@ -128,7 +128,8 @@ async function make(
 	for (const spec of step.starts) await applications.start(spec);
 	mesh.write(step.files);
 	for (const target of step.announce) load.announce(target);
-	for (const name of step.stops) applications.endAfter(name, drainMs, signal);
+	for (const name of step.stops)
+		applications.endAfter(name, drainMs, signal, () => mesh.rewrite(name));
 }
 
 /** Waits until everything that was announced answers, or for so long. */

@@ -6,7 +6,8 @@
  *   - a rule names only versions that are served, and a version that a rule
  *     names keeps an endpoint;
  *   - an endpoint is marked as terminating first; its application goes on for a
- *     while, finishes what is in flight and ends, and then the endpoint goes;
+ *     while, says that it no longer serves, takes no more connections, finishes
+ *     what is in flight and ends, and then the endpoint goes;
  *   - nobody begins a request to a service or port that is about to go. What is
  *     in flight then is the mesh's to finish.
  */
@@ -35,10 +36,17 @@ export interface ApplicationSpec {
 	readonly http2: boolean;
 }
 
-/** A file to write, with the ports on which applications listen; without `yaml` it is removed. */
+/** What is known of running applications. */
+export interface ApplicationsView {
+	readonly portOf: (application: string) => number;
+	/** False from shortly before it takes no more connections. */
+	isServing(application: string): boolean;
+}
+
+/** A file to write; without `yaml` it is removed. */
 export interface FileChange {
 	readonly file: string;
-	readonly yaml?: (portOf: (application: string) => number) => string;
+	readonly yaml?: (applications: ApplicationsView) => string;
 }
 
 /** One change, in the order in which its parts are carried out. */
@@ -642,14 +650,20 @@ function workloadFile(
 	const names = portsOf(service).map((port) => port.name);
 	return {
 		file: `workload-${name}.yaml`,
-		yaml: (portOf) =>
+		yaml: (applications) =>
 			workloadYaml({
 				name,
 				service: service.name,
 				labels: { version },
-				ports: Object.fromEntries(names.map((port) => [port, portOf(name)])),
+				ports: Object.fromEntries(
+					names.map((port) => [port, applications.portOf(name)]),
+				),
 				conditions: terminating
-					? { ready: false, serving: true, terminating: true }
+					? {
+							ready: false,
+							serving: applications.isServing(name),
+							terminating: true,
+						}
 					: { ready: true, serving: true, terminating: false },
 			}),
 	};
@@ -663,7 +677,7 @@ function externalFile(external: ExternalState): FileChange {
 	const { name, host, resolution, application } = external;
 	return {
 		file: `${name}.yaml`,
-		yaml: (portOf) =>
+		yaml: ({ portOf }) =>
 			externalYaml(name, {
 				hosts: [host],
 				ports: [{ number: 80, name: "http", protocol: "HTTP" }],

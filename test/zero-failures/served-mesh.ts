@@ -28,6 +28,8 @@ export class ServedMesh implements AsyncDisposable {
 	readonly applications = new Applications();
 	readonly #proxies = new Map<string, MeshProxy>();
 	readonly #flags: readonly string[];
+	/** By file: what was written last. */
+	readonly #written = new Map<string, FileChange>();
 	/** Responses that an Envoy refused, as the control plane logged it. */
 	readonly rejections: string[] = [];
 	#xds = "";
@@ -123,14 +125,22 @@ export class ServedMesh implements AsyncDisposable {
 
 	/** Writes and removes files of objects, in this order. */
 	write(files: readonly FileChange[]): void {
-		for (const { file, yaml } of files) {
-			if (yaml === undefined) this.live.remove(file);
-			else
-				this.live.write(
-					file,
-					yaml((name) => this.applications.portOf(name)),
-				);
+		for (const change of files) {
+			const { file, yaml } = change;
+			if (yaml === undefined) {
+				this.#written.delete(file);
+				this.live.remove(file);
+			} else {
+				this.#written.set(file, change);
+				this.live.write(file, yaml(this.applications));
+			}
 		}
+	}
+
+	/** Writes the file of a workload again, with what its application says now. */
+	rewrite(workload: string): void {
+		const change = this.#written.get(`workload-${workload}.yaml`);
+		if (change) this.write([change]);
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
