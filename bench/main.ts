@@ -231,7 +231,15 @@ function statusFigures(
 		figure("rss-without-proxies", none, "MB"),
 		figure("rss-with-proxies", all, "MB"),
 		figure("rss-with-twice-the-proxies", twice, "MB"),
-		figure("rss-per-proxy", (twice - all) / streams, "MB", "≤ 0.3"),
+		figure("rss-per-further-proxy", (twice - all) / streams, "MB"),
+		figure("live-memory-without-proxies", cost.liveMb[0], "MB"),
+		figure("live-memory-with-twice-the-proxies", cost.liveMb[2], "MB"),
+		figure(
+			"live-memory-per-proxy",
+			(cost.liveMb[2] - cost.liveMb[0]) / (2 * streams),
+			"MB",
+			"≤ 0.3",
+		),
 	];
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,6 +18,8 @@ export interface ServerProcess extends AsyncDisposable {
 	cpuMs(): Promise<number>;
 	/** Memory in RAM, in MB. */
 	rssMb(): Promise<number>;
+	/** Memory that is still in use after garbage was collected, in MB. */
+	liveMb(): Promise<number>;
 	/** Sum over all labels of a figure of the server's own metrics. */
 	metric(name: string): Promise<number>;
 }
@@ -47,12 +49,16 @@ export async function startServer(
 	options: ServerOptions,
 ): Promise<ServerProcess> {
 	const { program, manifests, stateDir, profileDir, signal } = options;
+	const memoryFile = join(stateDir, "bench-memory");
 	const child = spawn(
 		process.execPath,
 		[
 			...(profileDir === undefined
 				? []
 				: ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]),
+			"--expose-gc",
+			"--import",
+			join(import.meta.dirname, "live-memory.ts"),
 			program,
 			"serve",
 			`--source=directory:${manifests}`,
@@ -60,7 +66,10 @@ export async function startServer(
 			"--xds-listen=127.0.0.1:0",
 			"--log-level=warn",
 		],
-		{ stdio: ["ignore", "ignore", "pipe"] },
+		{
+			stdio: ["ignore", "ignore", "pipe"],
+			env: { ...process.env, BENCH_MEMORY_FILE: memoryFile },
+		},
 	);
 	let stderr = "";
 	child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -77,6 +86,7 @@ export async function startServer(
 			admin,
 			cpuMs: () => cpuMs(pid),
 			rssMb: () => rssMb(pid),
+			liveMb: () => liveMb(pid, memoryFile, signal),
 			metric: (name) => metric(admin, name),
 			[Symbol.asyncDispose]: () => stop(child),
 		};
@@ -128,6 +138,21 @@ async function rssMb(pid: number): Promise<number> {
 	const text = await readFile(`/proc/${pid}/status`, "utf8");
 	const found = /^VmRSS:\s+(\d+) kB$/m.exec(text);
 	return (Number(found?.[1]) * 1_024) / 1e6;
+}
+
+async function liveMb(
+	pid: number,
+	file: string,
+	signal: AbortSignal,
+): Promise<number> {
+	await rm(file, { force: true });
+	process.kill(pid, "SIGUSR2");
+	for (;;) {
+		signal.throwIfAborted();
+		const text = await readFile(file, "utf8").catch(() => undefined);
+		if (text !== undefined) return Number(text) / 1e6;
+		await sleep(20);
+	}
 }
 
 async function metric(admin: string, name: string): Promise<number> {

@@ -27,6 +27,8 @@ export interface StatusCost {
 	readonly decisionsPerChange: number;
 	/** Memory of the server without streams, with all, and with twice as many. */
 	readonly rssMb: readonly [none: number, all: number, twice: number];
+	/** The same without garbage. */
+	readonly liveMb: readonly [none: number, all: number, twice: number];
 }
 
 /** The object of a rule, as the watch names it. */
@@ -65,8 +67,10 @@ export function measureStatus(options: StatusOptions): Promise<StatusCost> {
 			return server.rssMb();
 		};
 		const none = await rested();
+		const liveNone = await server.liveMb();
 		await mesh.open(0, streams);
 		const all = await rested();
+		const liveAll = await server.liveMb();
 
 		await using watch = await StatusWatch.open(server.admin, signal);
 		const change = async (round: number): Promise<number> => {
@@ -98,6 +102,7 @@ export function measureStatus(options: StatusOptions): Promise<StatusCost> {
 			writesPerTransition: lines.length / transitions(lines, before),
 			decisionsPerChange: decisions / rounds,
 			rssMb: [none, all, await rested()],
+			liveMb: [liveNone, liveAll, await server.liveMb()],
 		};
 	});
 }
