@@ -115,7 +115,7 @@ async function shortestPrefix(first: RunResult): Promise<void> {
 		else passes = middle;
 	}
 	console.log(
-		`The shortest sequence that failed: --seed ${seed} --changes ${fails} (${passes} changes passed).`,
+		`The shortest sequence that failed: --seed ${seed} --changes ${fails}. The longest that passed has ${passes} changes${passes < fails ? "" : ", so timing has a part in it"}.`,
 	);
 }
 
