@@ -33,6 +33,7 @@ const layers = {
 		"reconcilers",
 		"store",
 		"xds/generate",
+		"xds/catalog",
 		"xds/explain",
 		"xds/[^/]+[.]ts",
 		"sources",

@@ -1,7 +1,7 @@
 import type { ObjectRef } from "../src/api/object-ref.ts";
 import type { ApiObject } from "../src/api/objects.ts";
 import { buildMesh } from "../src/mesh/build.ts";
-import { Catalog } from "../src/xds/catalog.ts";
+import { Catalog } from "../src/xds/catalog/catalog.ts";
 import type { AttachedProxy } from "../src/xds/proxy-directory.ts";
 import { sendOrder } from "../src/xds/resource-type.ts";
 import {

@@ -1,5 +1,5 @@
 import type { DistributionReader } from "../controllers/status.ts";
-import type { Distribution } from "../xds/distribution.ts";
+import type { Distribution } from "../xds/catalog/distribution.ts";
 
 /** Shows to the status of objects how far they have come among proxies. */
 export function distributionReader(

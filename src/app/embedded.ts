@@ -37,7 +37,7 @@ import {
 } from "../store/memory-writer.ts";
 import { ObjectStore } from "../store/object-store.ts";
 import { refKey } from "../store/ref-key.ts";
-import { Catalog } from "../xds/catalog.ts";
+import { Catalog } from "../xds/catalog/catalog.ts";
 import { Proof } from "../xds/proof.ts";
 import { adsMethods } from "../xds/server/ads.ts";
 import { authenticate } from "../xds/server/authenticate.ts";

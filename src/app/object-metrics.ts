@@ -2,7 +2,7 @@ import type { InvalidObject, Objects } from "../api/objects.ts";
 import type { MeshState } from "../controllers/mesh.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { MetricsRegistry } from "../observability/metrics.ts";
-import type { Catalog } from "../xds/catalog.ts";
+import type { Catalog } from "../xds/catalog/catalog.ts";
 
 /** Where the figures are read. */
 export interface MeasuredParts {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { buildMesh } from "../mesh/build.ts";
 import { readDirectory } from "../sources/read-directory.ts";
-import { Catalog } from "../xds/catalog.ts";
+import { Catalog } from "../xds/catalog/catalog.ts";
 import type { Proxy } from "../xds/proxy.ts";
 import type { Resource } from "../xds/resource.ts";
 import {

@@ -1,6 +1,6 @@
 import type { Verdict, Verdicts } from "../controllers/quarantine.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Distribution } from "../xds/distribution.ts";
+import type { Distribution } from "../xds/catalog/distribution.ts";
 import type { Proof } from "../xds/proof.ts";
 import type {
 	ConnectedProxies,

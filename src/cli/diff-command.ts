@@ -1,7 +1,7 @@
 import { createColors } from "picocolors";
 import { printRef } from "../api/object-ref.ts";
 import { clientSchema } from "../settings/schema.ts";
-import { Catalog } from "../xds/catalog.ts";
+import { Catalog } from "../xds/catalog/catalog.ts";
 import { loadPrinter } from "../xds/generate/print.ts";
 import { renderFrom } from "../xds/render.ts";
 import type { Resource } from "../xds/resource.ts";

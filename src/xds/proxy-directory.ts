@@ -1,4 +1,4 @@
-import type { HeldView } from "./distribution.ts";
+import type { HeldView } from "./catalog/distribution.ts";
 import type { Proxy } from "./proxy.ts";
 import type { ProxyResources } from "./proxy-resources.ts";
 import type { Resource } from "./resource.ts";

@@ -1,5 +1,5 @@
 import type { Mesh } from "../mesh/mesh.ts";
-import { Catalog } from "./catalog.ts";
+import { Catalog } from "./catalog/catalog.ts";
 import type { Proxy } from "./proxy.ts";
 import type { Resource } from "./resource.ts";
 import { type ResourceType, sendOrder } from "./resource-type.ts";

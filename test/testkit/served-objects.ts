@@ -31,7 +31,7 @@ import {
 	MemoryStatusWriter,
 } from "../../src/store/memory-writer.ts";
 import { ObjectStore } from "../../src/store/object-store.ts";
-import { Catalog } from "../../src/xds/catalog.ts";
+import { Catalog } from "../../src/xds/catalog/catalog.ts";
 import { Proof } from "../../src/xds/proof.ts";
 import { mintToken } from "../../src/xds/proxy-token.ts";
 import type { ResourceType } from "../../src/xds/resource-type.ts";

@@ -300,15 +300,6 @@ export abstract class StreamState {
 		return held === undefined ? undefined : heldVersion(held);
 	}
 
-	/** Every version that the proxy has acknowledged. */
-	*heldVersions(): Iterable<string> {
-		for (const type of sendOrder) {
-			for (const held of this.types[type].held.values()) {
-				yield heldVersion(held);
-			}
-		}
-	}
-
 	/** The version of this name that the proxy rejected alone and that was not replaced since. */
 	rejectedVersion(type: ResourceType, name: string): string | undefined {
 		const state = this.types[type];

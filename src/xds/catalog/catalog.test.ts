@@ -8,14 +8,14 @@ import {
 	pod,
 	routeRule,
 	service,
-} from "../../test/testkit/objects.ts";
-import type { ApiObject } from "../api/objects.ts";
-import { buildMesh } from "../mesh/build.ts";
+} from "../../../test/testkit/objects.ts";
+import type { ApiObject } from "../../api/objects.ts";
+import { buildMesh } from "../../mesh/build.ts";
+import type { Proxy } from "../proxy.ts";
+import { renderProxy } from "../render.ts";
+import type { Resource } from "../resource.ts";
+import { type ResourceType, sendOrder } from "../resource-type.ts";
 import { Catalog } from "./catalog.ts";
-import type { Proxy } from "./proxy.ts";
-import { renderProxy } from "./render.ts";
-import type { Resource } from "./resource.ts";
-import { type ResourceType, sendOrder } from "./resource-type.ts";
 
 const nowhere = { inbound: [], tcp: [], gateway: [] } as const;
 

@@ -1,6 +1,6 @@
-import type { Mesh } from "../mesh/mesh.ts";
-import type { Proxy } from "./proxy.ts";
-import type { ProxyScope } from "./proxy-scope.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import type { Proxy } from "../proxy.ts";
+import type { ProxyScope } from "../proxy-scope.ts";
 
 /** The scope of a proxy: of what is known about its workload, only what some rule of the mesh asks for. */
 export function scopeOf(mesh: Mesh, proxy: Proxy): ProxyScope {

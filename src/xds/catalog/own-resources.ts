@@ -1,22 +1,22 @@
-import { ClusterSchema } from "../gen/envoy/envoy/config/cluster/v3/cluster_pb.js";
-import type { CallerRule } from "../mesh/caller.ts";
-import type { Mesh } from "../mesh/mesh.ts";
-import type { Service, ServicePort } from "../mesh/service.ts";
-import { inboundCluster } from "./generate/cluster.ts";
+import { ClusterSchema } from "../../gen/envoy/envoy/config/cluster/v3/cluster_pb.js";
+import type { CallerRule } from "../../mesh/caller.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import type { Service, ServicePort } from "../../mesh/service.ts";
+import { inboundCluster } from "../generate/cluster.ts";
 import {
 	forwardProxyListener,
 	gatewayListener,
 	localTcpListener,
 	unservedTcpListener,
-} from "./generate/explicit-listener.ts";
+} from "../generate/explicit-listener.ts";
 import {
 	capturedInboundListener,
 	explicitInboundListeners,
-} from "./generate/inbound-listener.ts";
-import { makeResource } from "./generate/make-resource.ts";
-import { blackholeCluster, inboundClusterName } from "./generate/names.ts";
-import type { Proxy } from "./proxy.ts";
-import type { Resource } from "./resource.ts";
+} from "../generate/inbound-listener.ts";
+import { makeResource } from "../generate/make-resource.ts";
+import { blackholeCluster, inboundClusterName } from "../generate/names.ts";
+import type { Proxy } from "../proxy.ts";
+import type { Resource } from "../resource.ts";
 import {
 	ChangeCollector,
 	type LayerObserver,

@@ -1,6 +1,6 @@
 import { expect } from "chai";
+import type { Resource } from "../resource.ts";
 import { GenerationCount } from "./generation-count.ts";
-import type { Resource } from "./resource.ts";
 
 describe("GenerationCount", () => {
 	it("counts by type, and none of what was not generated", () => {

@@ -1,33 +1,33 @@
-import { compareText } from "../api/object-ref.ts";
-import { RouteConfigurationSchema } from "../gen/envoy/envoy/config/route/v3/route_pb.js";
-import { type CallerRule, rulesFor } from "../mesh/caller.ts";
-import type { Mesh } from "../mesh/mesh.ts";
-import { routeTableKey } from "../mesh/mesh.ts";
+import { compareText } from "../../api/object-ref.ts";
+import { RouteConfigurationSchema } from "../../gen/envoy/envoy/config/route/v3/route_pb.js";
+import { type CallerRule, rulesFor } from "../../mesh/caller.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import { routeTableKey } from "../../mesh/mesh.ts";
 import {
 	carriesHttp,
 	type Service,
 	type ServicePort,
-} from "../mesh/service.ts";
-import { appendMessages } from "./generate/append-messages.ts";
+} from "../../mesh/service.ts";
+import { appendMessages } from "../generate/append-messages.ts";
 import {
 	capturedOutboundListeners,
 	httpPortsOf,
-} from "./generate/captured-listener.ts";
-import { encode } from "./generate/encode.ts";
-import { gatewayRoutes } from "./generate/gateway.ts";
-import { resourceOfBytes } from "./generate/make-resource.ts";
-import { forwardProxyRouteName, portRouteName } from "./generate/names.ts";
+} from "../generate/captured-listener.ts";
+import { encode } from "../generate/encode.ts";
+import { gatewayRoutes } from "../generate/gateway.ts";
+import { resourceOfBytes } from "../generate/make-resource.ts";
+import { forwardProxyRouteName, portRouteName } from "../generate/names.ts";
 import {
 	outboundRoutes,
 	outboundRoutesResource,
-} from "./generate/route-configuration.ts";
+} from "../generate/route-configuration.ts";
 import {
 	type CalledPort,
 	virtualHostResource,
-} from "./generate/virtual-host.ts";
+} from "../generate/virtual-host.ts";
+import type { ProxyScope } from "../proxy-scope.ts";
+import type { Resource } from "../resource.ts";
 import type { MeshChanges } from "./mesh-changes.ts";
-import type { ProxyScope } from "./proxy-scope.ts";
-import type { Resource } from "./resource.ts";
 import {
 	ChangeCollector,
 	type LayerObserver,

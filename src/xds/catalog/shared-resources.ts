@@ -1,9 +1,9 @@
-import { ClusterSchema } from "../gen/envoy/envoy/config/cluster/v3/cluster_pb.js";
-import type { Mesh } from "../mesh/mesh.ts";
-import { clusterResources, fixedClusters } from "./generate/cluster.ts";
-import { endpointResources } from "./generate/endpoint.ts";
-import { makeResource } from "./generate/make-resource.ts";
-import { type Attachment, serviceView } from "./generate/service-view.ts";
+import { ClusterSchema } from "../../gen/envoy/envoy/config/cluster/v3/cluster_pb.js";
+import type { Mesh } from "../../mesh/mesh.ts";
+import { clusterResources, fixedClusters } from "../generate/cluster.ts";
+import { endpointResources } from "../generate/endpoint.ts";
+import { makeResource } from "../generate/make-resource.ts";
+import { type Attachment, serviceView } from "../generate/service-view.ts";
 import type { MeshChanges } from "./mesh-changes.ts";
 import {
 	ChangeCollector,

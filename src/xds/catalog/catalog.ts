@@ -1,26 +1,26 @@
-import type { Mesh } from "../mesh/mesh.ts";
-import type { Service, ServicePort } from "../mesh/service.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import type { Service, ServicePort } from "../../mesh/service.ts";
+import type { Attachment } from "../generate/service-view.ts";
+import type { Proxy } from "../proxy.ts";
+import type { AttachedProxy, ProxyDirectory } from "../proxy-directory.ts";
+import type { ChangedNames, ProxyResources } from "../proxy-resources.ts";
+import { scopeKey } from "../proxy-scope.ts";
+import type { Resource } from "../resource.ts";
+import type { ResourceType } from "../resource-type.ts";
 import {
 	type CountedProxy,
 	Distribution,
 	type HeldView,
 } from "./distribution.ts";
-import type { Attachment } from "./generate/service-view.ts";
 import { GenerationCount } from "./generation-count.ts";
 import { GrpcResources } from "./grpc-resources.ts";
 import { type MeshChanges, meshChanges } from "./mesh-changes.ts";
 import { OwnResources } from "./own-resources.ts";
-import type { Proxy } from "./proxy.ts";
-import type { AttachedProxy, ProxyDirectory } from "./proxy-directory.ts";
-import type { ChangedNames, ProxyResources } from "./proxy-resources.ts";
-import { scopeKey } from "./proxy-scope.ts";
-import type { Resource } from "./resource.ts";
 import {
 	ChangeCollector,
 	type LayerObserver,
 	type ResourceLayer,
 } from "./resource-layer.ts";
-import type { ResourceType } from "./resource-type.ts";
 import { scopeOf } from "./scope-of.ts";
 import { ScopedResources } from "./scoped-resources.ts";
 import { SharedResources } from "./shared-resources.ts";

@@ -8,10 +8,10 @@
 //             which have not acknowledged it, or something newer since
 //
 // An object is everywhere when nobody lacks a resource that carries it.
-import { type ObjectRef, objectKey } from "../api/object-ref.ts";
-import type { Resource } from "./resource.ts";
+import { type ObjectRef, objectKey } from "../../api/object-ref.ts";
+import type { Resource } from "../resource.ts";
+import type { ResourceType } from "../resource-type.ts";
 import type { ResourceLayer } from "./resource-layer.ts";
-import type { ResourceType } from "./resource-type.ts";
 
 /** What one stream can be asked about its proxy. */
 export interface HeldView {

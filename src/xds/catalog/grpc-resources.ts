@@ -1,12 +1,12 @@
-import type { CallerRule } from "../mesh/caller.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { CallerRule } from "../../mesh/caller.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
 import {
 	carriesHttp,
 	type Service,
 	type ServicePort,
-} from "../mesh/service.ts";
-import { grpcListener } from "./generate/grpc-listener.ts";
-import type { Resource } from "./resource.ts";
+} from "../../mesh/service.ts";
+import { grpcListener } from "../generate/grpc-listener.ts";
+import type { Resource } from "../resource.ts";
 import { ChangeCollector } from "./resource-layer.ts";
 import { serviceByHost } from "./service-by-host.ts";
 

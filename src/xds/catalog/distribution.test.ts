@@ -6,15 +6,15 @@ import {
 	pod,
 	routeRule,
 	service,
-} from "../../test/testkit/objects.ts";
-import type { ObjectRef } from "../api/object-ref.ts";
-import type { ApiObject } from "../api/objects.ts";
-import { buildMesh, type MeshBuild } from "../mesh/build.ts";
+} from "../../../test/testkit/objects.ts";
+import type { ObjectRef } from "../../api/object-ref.ts";
+import type { ApiObject } from "../../api/objects.ts";
+import { buildMesh, type MeshBuild } from "../../mesh/build.ts";
+import type { Proxy } from "../proxy.ts";
+import type { AttachedProxy } from "../proxy-directory.ts";
+import { type ResourceType, sendOrder } from "../resource-type.ts";
 import { Catalog } from "./catalog.ts";
 import type { HeldView } from "./distribution.ts";
-import type { Proxy } from "./proxy.ts";
-import type { AttachedProxy } from "./proxy-directory.ts";
-import { type ResourceType, sendOrder } from "./resource-type.ts";
 
 /** A proxy that acknowledges when it is told to. */
 class SlowProxy {

@@ -1,6 +1,6 @@
-import { memoByInput } from "../lib/memo.ts";
-import type { Mesh } from "../mesh/mesh.ts";
-import type { Hostname, Service } from "../mesh/service.ts";
+import { memoByInput } from "../../lib/memo.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import type { Hostname, Service } from "../../mesh/service.ts";
 
 const byHost = memoByInput(
 	(services: ReadonlyMap<Hostname, Service>): ReadonlyMap<string, Service> => {

@@ -1,6 +1,6 @@
-import { compareRefs } from "../api/object-ref.ts";
-import type { Resource } from "./resource.ts";
-import { type ResourceType, sendOrder } from "./resource-type.ts";
+import { compareRefs } from "../../api/object-ref.ts";
+import type { Resource } from "../resource.ts";
+import { type ResourceType, sendOrder } from "../resource-type.ts";
 
 /** Collects the names of what changed, by type. */
 export class ChangeCollector {

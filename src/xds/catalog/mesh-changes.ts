@@ -1,5 +1,5 @@
-import type { Mesh } from "../mesh/mesh.ts";
-import type { Hostname } from "../mesh/service.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import type { Hostname } from "../../mesh/service.ts";
 
 /** What differs between two meshes, found by comparing references once for all proxies. */
 export interface MeshChanges {

@@ -1,5 +1,5 @@
-import type { Resource } from "./resource.ts";
-import { type ResourceType, sendOrder } from "./resource-type.ts";
+import type { Resource } from "../resource.ts";
+import { type ResourceType, sendOrder } from "../resource-type.ts";
 
 /** Counts resources that were built and encoded; one that several layers share counts once. */
 export class GenerationCount {
