@@ -10,7 +10,7 @@
 // An object is everywhere when nobody lacks a resource that carries it.
 import { type ObjectRef, objectKey } from "../../api/object-ref.ts";
 import type { Resource } from "../resource.ts";
-import type { ResourceType } from "../resource-type.ts";
+import { type ResourceType, sendOrder } from "../resource-type.ts";
 import type { ResourceLayer } from "./resource-layer.ts";
 
 /** What one stream can be asked about its proxy. */
@@ -371,11 +371,14 @@ export class Distribution {
 	}
 
 	#countLacked(proxy: CountedProxy, layer: ResourceLayer, by: 1 | -1): void {
-		for (const [, { version }] of layer.entries()) {
-			const carried = this.#current.get(version);
-			// A layer may hold what it does not let its proxies have.
-			if (!carried?.layers.has(layer)) continue;
-			if (lacks(proxy, carried)) this.#count(carried, by);
+		for (const type of sendOrder) {
+			for (const { name, version } of layer.all(type).values()) {
+				// Nearly everything is there when a proxy begins to count, so this is asked first.
+				if (proxy.view.version(type, name) === version) continue;
+				const carried = this.#current.get(version);
+				// A layer may hold what it does not let its proxies have.
+				if (carried?.layers.has(layer)) this.#count(carried, by);
+			}
 		}
 	}
 

@@ -56,6 +56,7 @@ export class DeltaStream extends StreamState {
 
 	/** Takes a request. What it asks for comes out of `next`. */
 	request(request: DeltaRequest, nowMs: number): RequestOutcome {
+		this.noteRequest();
 		const { type } = request;
 		const state = this.types[type];
 		const isFirst = state.subscription === undefined;

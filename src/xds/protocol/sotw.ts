@@ -54,6 +54,7 @@ export class SotwStream extends StreamState {
 
 	/** Takes a request. What it asks for comes out of `next`. */
 	request(request: SotwRequest, nowMs: number): RequestOutcome {
+		this.noteRequest();
 		const { type, nonce } = request;
 		const state = this.types[type];
 		const subscription = this.subscription(type);

@@ -140,6 +140,11 @@ export abstract class StreamState {
 	/** New clusters that were sent and whose endpoints were not; nothing may point at them yet. */
 	readonly #awaitingEndpoints = new Set<string>();
 	#wakeAtMs: number | undefined;
+	/**
+	 * One bit for each type that is worth a look. Each change asks every stream,
+	 * and looking into five types of a thousand streams misses every cache.
+	 */
+	#mayHaveWork = everyType;
 
 	/** @param isProven whether a proxy like this one has accepted the resource before */
 	constructor(
@@ -174,6 +179,7 @@ export abstract class StreamState {
 			for (const name of names) {
 				if (!state.held.has(name) && !this.mayHave(type, name)) continue;
 				state.look(name, this.change, "changed");
+				this.#mayHaveWork |= bitOf[type];
 				concerned = true;
 			}
 		}
@@ -184,12 +190,18 @@ export abstract class StreamState {
 	next(nowMs: number): Outgoing | undefined {
 		this.#wakeAtMs = undefined;
 		for (const type of sendOrder) {
+			if ((this.#mayHaveWork & bitOf[type]) === 0) continue;
 			const state = this.types[type];
 			if (state.subscription === undefined || state.inFlight !== undefined) {
+				// The request that begins or answers it is noted for every type.
+				this.#mayHaveWork &= ~bitOf[type];
 				continue;
 			}
 			const hasWork = this.#hasWork(type, state, nowMs);
-			if (!hasWork && state.apart.isEmpty) continue;
+			if (!hasWork && state.apart.isEmpty) {
+				if (state.hasNoRemovals) this.#mayHaveWork &= ~bitOf[type];
+				continue;
+			}
 			if (this.#mustWaitForClusters(type)) continue;
 			const since = state.pending.size === 0 ? this.change : state.pendingSince;
 			const content =
@@ -200,6 +212,11 @@ export abstract class StreamState {
 			return this.#send(type, state, content, since, nowMs);
 		}
 		return undefined;
+	}
+
+	/** Notes that a request came: it may begin, answer or set free any type. */
+	protected noteRequest(): void {
+		this.#mayHaveWork = everyType;
 	}
 
 	/** What is pending, but for what goes apart. */
@@ -577,6 +594,8 @@ export abstract class StreamState {
 				if (resource !== undefined) this.#awaitingEndpoints.delete(name);
 			}
 		}
+		// Resources of the other types have others looked at when they are sent.
+		if (type !== "virtualHost") this.#mayHaveWork = everyType;
 		const nonce = this.#nonces.next();
 		const { sent, withheld } = content;
 		state.inFlight = { nonce, sent, withheld, since };
@@ -670,6 +689,15 @@ export abstract class StreamState {
 		this.#wakeAtMs = Math.min(this.#wakeAtMs ?? atMs, atMs);
 	}
 }
+
+const bitOf: { readonly [T in ResourceType]: number } = {
+	cluster: 1,
+	endpoint: 2,
+	listener: 4,
+	route: 8,
+	virtualHost: 16,
+};
+const everyType = 31;
 
 /** Types of which each response makes Envoy build a route table anew. */
 function rebuildsTables(type: ResourceType): boolean {

@@ -159,6 +159,11 @@ export class TypeState {
 		);
 	}
 
+	/** Whether nothing waits to be removed. */
+	get hasNoRemovals(): boolean {
+		return this.removals.size === 0 && this.resting.size === 0;
+	}
+
 	/** Forgets a name that the proxy no longer wants. */
 	forget(name: string): void {
 		this.lose(name);
