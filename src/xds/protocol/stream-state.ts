@@ -204,10 +204,15 @@ export abstract class StreamState {
 			}
 			if (this.#mustWaitForClusters(type)) continue;
 			const since = state.pending.size === 0 ? this.change : state.pendingSince;
-			const content =
-				(hasWork && (state.apart.isEmpty || state.sentApart)
-					? this.#collectChanges(type, state, nowMs)
-					: undefined) ?? this.#collectApart(type, state, nowMs);
+			const changesFirst = hasWork && (state.apart.isEmpty || state.sentApart);
+			let content = changesFirst
+				? this.#collectChanges(type, state, nowMs)
+				: undefined;
+			content ??= this.#collectApart(type, state, nowMs);
+			// What went apart and is gone by now has become a change.
+			if (!changesFirst && state.pending.size > 0) {
+				content ??= this.#collectChanges(type, state, nowMs);
+			}
 			if (content === undefined) continue;
 			return this.#send(type, state, content, since, nowMs);
 		}
