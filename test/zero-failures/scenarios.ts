@@ -23,17 +23,21 @@ export const scenarios: Readonly<Record<string, NamedScenario>> = {
 	changes: {},
 	/** The control plane is killed about every second. Applications end so late that a proxy is connected once before. */
 	restarts: {
-		changes: 600,
+		changes: 1200,
 		changesPerSecond: 20,
 		drainMs: 15_000,
 		beside: restarts,
 	},
 	/** A sidecar's process hands over to a new one, three times. */
 	"hot-restart": { changes: 1000, changesPerSecond: 20, beside: hotRestart },
-	/** A sidecar is stopped for 20 s; the others must not notice. */
-	"stopped-proxy": { changes: 600, changesPerSecond: 20, beside: stoppedProxy },
-	/** 200 changes a second for 30 s. */
-	churn: { changes: 6000, changesPerSecond: 200, beside: memory },
+	/** A sidecar is stopped for a minute; the others must not notice. */
+	"stopped-proxy": {
+		changes: 1400,
+		changesPerSecond: 20,
+		beside: stoppedProxy,
+	},
+	/** 200 changes a second for a minute. */
+	churn: { changes: 12_000, changesPerSecond: 200, beside: memory },
 };
 
 /** The shape as the scenario wants it. */
@@ -78,12 +82,12 @@ async function stoppedProxy({
 	await load.pause(caller);
 	child?.kill("SIGSTOP");
 	const before = load.firstAnswers.length;
-	await pause(20_000, over);
+	await pause(60_000, over);
 	const meanwhile = load.firstAnswers.length - before;
 	child?.kill("SIGCONT");
 	load.resume(caller);
 	print(
-		`the sidecar of ${caller} stood still for 20 s; meanwhile ${meanwhile} new targets answered through the other`,
+		`the sidecar of ${caller} stood still for 60 s; meanwhile ${meanwhile} new targets answered through the other`,
 	);
 }
 
