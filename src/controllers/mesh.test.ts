@@ -1,46 +1,12 @@
 import { expect } from "chai";
+import { TestClock } from "../../test/testkit/test-clock.ts";
 import type { Namespace } from "../api/core.ts";
 import type { ApiObject, Objects } from "../api/objects.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { ObjectStore } from "../store/object-store.ts";
 import { type BuiltMesh, MeshController } from "./mesh.ts";
-
-/** Time that passes when the test says so. */
-class TestClock implements Clock {
-	#nowMs = 1000;
-	readonly #timers = new Set<{ atMs: number; callback: () => void }>();
-
-	nowMs(): number {
-		return this.#nowMs;
-	}
-
-	monotonicMs(): number {
-		return this.#nowMs;
-	}
-
-	after(delayMs: number, callback: () => void): () => void {
-		const timer = { atMs: this.#nowMs + delayMs, callback };
-		this.#timers.add(timer);
-		return () => this.#timers.delete(timer);
-	}
-
-	pass(ms: number): void {
-		const untilMs = this.#nowMs + ms;
-		for (;;) {
-			const next = [...this.#timers]
-				.filter(({ atMs }) => atMs <= untilMs)
-				.sort((a, b) => a.atMs - b.atMs)[0];
-			if (next === undefined) break;
-			this.#timers.delete(next);
-			this.#nowMs = next.atMs;
-			next.callback();
-		}
-		this.#nowMs = untilMs;
-	}
-}
 
 function namespace(name: string): Namespace {
 	return {
