@@ -10,8 +10,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await runCli(process.argv.slice(2), processTerminal(), {
 	serve: async (settings, effective) => {
-		const { runEmbedded } = await import("./app/run-embedded.ts");
-		await runEmbedded(settings, effective);
+		const { runServer } = await import("./app/run-server.ts");
+		await runServer(settings, effective);
 	},
 	readTokenKey: async (stateDir) => {
 		const { readOrCreateTokenKey } = await import("./app/token-key.ts");

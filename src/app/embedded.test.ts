@@ -16,11 +16,9 @@ import { request } from "../net/http-client.ts";
 import { silentLogger } from "../observability/logger.ts";
 import { readSettings } from "../settings/read-settings.ts";
 import { serveSchema } from "../settings/schema.ts";
-import {
-	type Embedded,
-	type ServeSettings,
-	startEmbedded,
-} from "./embedded.ts";
+import type { RunningServer } from "./running-server.ts";
+import type { ServeSettings } from "./serve-settings.ts";
+import { startServer } from "./start-server.ts";
 
 const service = `apiVersion: v1
 kind: Service
@@ -66,7 +64,7 @@ function tools(signal = new AbortController().signal) {
 	};
 }
 
-async function ask(server: Embedded, path: string) {
+async function ask(server: RunningServer, path: string) {
 	const { admin } = server;
 	const answer = await request({
 		server:
@@ -79,7 +77,7 @@ async function ask(server: Embedded, path: string) {
 
 /** Asks until the answer is as expected; the test's time limit ends it otherwise. */
 async function askUntil(
-	server: Embedded,
+	server: RunningServer,
 	path: string,
 	isRight: (text: string) => boolean,
 ): Promise<string> {
@@ -99,7 +97,7 @@ async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
 	throw new Error("Nothing was thrown.");
 }
 
-describe("startEmbedded", () => {
+describe("startServer on a directory", () => {
 	let folder: string;
 
 	beforeEach(async () => {
@@ -112,9 +110,9 @@ describe("startEmbedded", () => {
 
 	async function serving(
 		flags: Readonly<Record<string, string>>,
-		use: (server: Embedded) => Promise<void>,
+		use: (server: RunningServer) => Promise<void>,
 	): Promise<void> {
-		const server = await startEmbedded(settingsFor(folder, flags), tools());
+		const server = await startServer(settingsFor(folder, flags), tools());
 		try {
 			await use(server);
 		} finally {
@@ -154,7 +152,7 @@ describe("startEmbedded", () => {
 
 	it("refuses a state directory that another server has", () =>
 		serving({}, async () => {
-			const error = await thrownBy(startEmbedded(settingsFor(folder), tools()));
+			const error = await thrownBy(startServer(settingsFor(folder), tools()));
 			expect(error).to.have.property("code", "APP_STATE_DIR_IN_USE");
 		}));
 
@@ -163,7 +161,7 @@ describe("startEmbedded", () => {
 			const taken = "port" in server.xds ? `127.0.0.1:${server.xds.port}` : "";
 			const other = { stateDir: join(folder, "other") };
 			const error = await thrownBy(
-				startEmbedded(
+				startServer(
 					settingsFor(folder, { ...other, xdsListen: taken }),
 					tools(),
 				),
@@ -178,7 +176,7 @@ describe("startEmbedded", () => {
 		await mkdir(join(folder, "open"));
 		await chmod(join(folder, "open"), 0o777);
 		const error = await thrownBy(
-			startEmbedded(
+			startServer(
 				settingsFor(folder, { stateDir: join(folder, "open") }),
 				tools(),
 			),
@@ -205,7 +203,7 @@ describe("startEmbedded", () => {
 	])
 		it(`refuses ${name}`, async () => {
 			const error = await thrownBy(
-				startEmbedded(settingsFor(folder, flags), tools()),
+				startServer(settingsFor(folder, flags), tools()),
 			);
 			expect(error).to.have.property("code", code);
 		});
@@ -256,7 +254,7 @@ describe("startEmbedded", () => {
 
 	it("waits for a folder that is not there yet, unready and saying so, until it is aborted", async () => {
 		const aborting = new AbortController();
-		const start = startEmbedded(
+		const start = startServer(
 			settingsFor(folder, {
 				source: `directory:${join(folder, "later")}`,
 			}),

@@ -3,7 +3,17 @@ import { parseAddress, parseAdminListen, parseSource } from "./parse-places.ts";
 
 describe("parseSource", () => {
 	it("takes everything after the first colon as the path", () => {
-		expect(parseSource("directory:a:b")).to.deep.equal({ directory: "a:b" });
+		expect(parseSource("directory:a:b")).to.deep.equal({
+			kind: "directory",
+			path: "a:b",
+		});
+	});
+
+	it("takes Kubernetes, which has no place", () => {
+		expect(parseSource("kubernetes")).to.deep.equal({ kind: "kubernetes" });
+		expect(() => parseSource("kubernetes:here")).to.throw(
+			"--source=kubernetes",
+		);
 	});
 
 	it("refuses a directory without a path", () => {

@@ -2,19 +2,24 @@ import { join } from "node:path";
 import { type Address, isLoopback } from "../net/address.ts";
 import { StartError } from "./start-error.ts";
 
-/** The path of a directory source. */
-export function parseSource(text: string): { readonly directory: string } {
+/** Where the objects come from. */
+export type SourcePlace =
+	| { readonly kind: "directory"; readonly path: string }
+	| { readonly kind: "kubernetes" };
+
+/**
+ * Reads `--source`.
+ *
+ * Fails when: it names no kind of source that there is; then with a `StartError`.
+ */
+export function parseSource(text: string): SourcePlace {
+	if (text === "kubernetes") return { kind: "kubernetes" };
 	const [kind, ...rest] = text.split(":");
-	const place = rest.join(":");
-	if (kind === "directory" && place !== "") return { directory: place };
-	if (kind === "kubernetes")
-		throw new StartError(
-			"APP_SOURCE_UNAVAILABLE",
-			"This version cannot read from Kubernetes yet. Serve a folder of the same YAML files with --source=directory:PATH.",
-		);
+	const path = rest.join(":");
+	if (kind === "directory" && path !== "") return { kind: "directory", path };
 	throw new StartError(
 		"APP_SOURCE_UNKNOWN",
-		`${JSON.stringify(text)} is not a source. Write --source=directory:PATH.`,
+		`${JSON.stringify(text)} is not a source. Write --source=kubernetes or --source=directory:PATH.`,
 	);
 }
 

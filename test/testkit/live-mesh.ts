@@ -20,7 +20,8 @@ import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { freePorts } from "../../hack/demo/free-ports.ts";
 import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
-import { type Embedded, startEmbedded } from "../../src/app/embedded.ts";
+import type { RunningServer } from "../../src/app/running-server.ts";
+import { startServer } from "../../src/app/start-server.ts";
 import { request } from "../../src/net/http-client.ts";
 import { type Logger, silentLogger } from "../../src/observability/logger.ts";
 import { eventually } from "./eventually.ts";
@@ -93,7 +94,7 @@ export class LiveMesh implements AsyncDisposable {
 	readonly #servers: Server[] = [];
 	readonly #closers: (() => void | Promise<void>)[] = [];
 	readonly #callers: Caller[] = [];
-	#embedded: Embedded | undefined;
+	#embedded: RunningServer | undefined;
 	#xds = "127.0.0.1:0";
 	#files = 0;
 	#failure: unknown;
@@ -116,7 +117,7 @@ export class LiveMesh implements AsyncDisposable {
 
 	/** Starts the control plane; after `stopServer` on the same address. */
 	async startServer(): Promise<void> {
-		this.#embedded = await startEmbedded(
+		this.#embedded = await startServer(
 			serveSettings({
 				source: `directory:${this.objects}`,
 				stateDir: this.stateDir,

@@ -2,13 +2,15 @@ import { isCancelled } from "../lib/is-cancelled.ts";
 import { printAddress } from "../net/address.ts";
 import { createLogger } from "../observability/create-logger.ts";
 import type { EffectiveSetting } from "../settings/read-settings.ts";
-import { printAdmin, type ServeSettings, startEmbedded } from "./embedded.ts";
+import { printAdmin } from "./print-admin.ts";
+import type { ServeSettings } from "./serve-settings.ts";
+import { startServer } from "./start-server.ts";
 
 /**
  * Runs the server until SIGINT or SIGTERM, or until a part fails; then it stops
  * gracefully. A second signal ends the process at once.
  */
-export async function runEmbedded(
+export async function runServer(
 	settings: ServeSettings,
 	effective: readonly EffectiveSetting[],
 ): Promise<void> {
@@ -44,7 +46,7 @@ export async function runEmbedded(
 	process.on("SIGINT", onSignal);
 	process.on("SIGTERM", onSignal);
 	try {
-		const server = await startEmbedded(settings, {
+		const server = await startServer(settings, {
 			logger,
 			signal: stopping.signal,
 			onFailure: (error) => {

@@ -1,0 +1,119 @@
+/*
+ * From objects to what proxies are served, in both modes:
+ *
+ *   source ─▶ ObjectStore ─▶ MeshController ─▶ Catalog ─▶ ADS
+ *                  │   Quarantine ──┘◀──── accepted, refused ──┘
+ */
+import { LastGoodKeeper } from "../controllers/last-good.ts";
+import { MeshController } from "../controllers/mesh.ts";
+import { Quarantine, type Verdicts } from "../controllers/quarantine.ts";
+import type { Clock } from "../lib/clock.ts";
+import { buildMesh, type MeshBuild } from "../mesh/build.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { MetricsRegistry } from "../observability/metrics.ts";
+import type { LastGoodStore } from "../store/last-good.ts";
+import { ObjectStore } from "../store/object-store.ts";
+import { refKey } from "../store/ref-key.ts";
+import { Catalog } from "../xds/catalog/catalog.ts";
+import { Proof } from "../xds/proof.ts";
+import { ConnectedProxies } from "../xds/server/connected-proxies.ts";
+import { addObjectMetrics } from "./object-metrics.ts";
+import { proxyVerdicts } from "./proxy-verdicts.ts";
+import type { Stops } from "./stops.ts";
+
+/** What the pipeline is made of besides itself. */
+export interface PipelineParts {
+	readonly sourceName: string;
+	readonly lastGood: LastGoodStore;
+	/** What is heard of proxies besides those that are connected here. */
+	readonly withOthers?: (own: Verdicts) => Verdicts;
+	/** Milliseconds. */
+	readonly holdOff: { readonly quietMs: number; readonly maxMs: number };
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly metrics: MetricsRegistry;
+}
+
+/** Everything between a source and the streams of proxies. */
+export interface Pipeline {
+	readonly store: ObjectStore;
+	readonly quarantine: Quarantine;
+	readonly mesh: MeshController<MeshBuild>;
+	readonly catalog: Catalog;
+	readonly connected: ConnectedProxies;
+	readonly proof: Proof;
+}
+
+/** Puts the pipeline together; it runs as soon as something is applied to its store. */
+export async function createPipeline(
+	parts: PipelineParts,
+	stops: Stops,
+): Promise<Pipeline> {
+	const { clock, logger, metrics } = parts;
+	const quarantineLog = logger.child({ part: "quarantine" });
+	const remembered = await parts.lastGood.read().catch((error: unknown) => {
+		quarantineLog.warn(
+			"The last good forms of objects cannot be read; what is refused now is not served.",
+			{ error },
+		);
+		return [];
+	});
+	const store = new ObjectStore(
+		[parts.sourceName],
+		new Map(
+			remembered.flatMap(({ ref, valid }) =>
+				valid === undefined ? [] : [[refKey(ref), valid] as const],
+			),
+		),
+	);
+	const catalog = new Catalog();
+	const connected = new ConnectedProxies();
+	const proof = new Proof();
+	const own = proxyVerdicts(connected, catalog.distribution, proof, clock);
+	const quarantine = stops.own(
+		new Quarantine({
+			inputs: {
+				objects: store.objects,
+				invalid: store.invalid,
+				allListed: store.allListed,
+				verdicts: parts.withOthers?.(own) ?? own,
+			},
+			remembered,
+			sink: stops.own(
+				new LastGoodKeeper({
+					store: parts.lastGood,
+					clock,
+					logger: quarantineLog,
+					metrics,
+				}),
+			),
+			clock,
+			logger: quarantineLog,
+			metrics,
+		}),
+	);
+	const mesh = stops.own(
+		new MeshController({
+			inputs: { objects: quarantine.objects, allListed: store.allListed },
+			build: (objects, previous: MeshBuild | undefined) =>
+				buildMesh(quarantine.effective(objects), previous),
+			apply: (built) => catalog.update(built),
+			holdOff: parts.holdOff,
+			clock,
+			logger: logger.child({ part: "mesh" }),
+			metrics,
+		}),
+	);
+	stops.add(
+		mesh.state.subscribe(({ failure }) => {
+			if (failure === undefined) quarantine.built();
+		}),
+	);
+	addObjectMetrics(metrics, {
+		objects: store.objects,
+		invalid: store.invalid,
+		mesh: mesh.state,
+		catalog,
+	});
+	return { store, quarantine, mesh, catalog, connected, proof };
+}

@@ -1,0 +1,55 @@
+import type { Clock } from "../lib/clock.ts";
+import type { Address } from "../net/address.ts";
+import { type GrpcServer, serveGrpc } from "../net/grpc-server.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { MetricsRegistry } from "../observability/metrics.ts";
+import { adsMethods } from "../xds/server/ads.ts";
+import type { AdsOptions } from "../xds/server/ads-options.ts";
+import type { Pipeline } from "./mesh-pipeline.ts";
+import type { ServeSettings } from "./serve-settings.ts";
+import { addXdsMetrics } from "./xds-metrics.ts";
+
+/** Who serves proxies, where, and whom. */
+export interface ProxyServerParts {
+	readonly listen: Address;
+	readonly pipeline: Pipeline;
+	readonly authenticate: AdsOptions["authenticate"];
+	readonly settings: ServeSettings;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly metrics: MetricsRegistry;
+}
+
+/**
+ * Listens for proxies.
+ *
+ * Fails when: the address cannot be had; then with a `ListenError`.
+ */
+export function serveProxies(parts: ProxyServerParts): Promise<GrpcServer> {
+	const { pipeline, settings, metrics } = parts;
+	const { catalog, connected, proof } = pipeline;
+	const log = parts.logger.child({ part: "xds" });
+	return serveGrpc({
+		listen: parts.listen,
+		methods: adsMethods({
+			directory: catalog,
+			authenticate: parts.authenticate,
+			connected,
+			proof,
+			clock: parts.clock,
+			log,
+			figures: addXdsMetrics(metrics, connected),
+			limits: {
+				maxNames: settings.maxNamesPerSubscription,
+				removalDelayMs: settings.removalDelay,
+			},
+		}),
+		limits: {
+			maxStreams: settings.maxStreams,
+			maxRequestBytes: settings.maxMessageSize,
+			blockedWriteMs: settings.maxBlockedTime,
+			stopMs: settings.stopTimeout,
+		},
+		log,
+	});
+}

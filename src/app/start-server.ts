@@ -1,0 +1,28 @@
+import { startEmbedded } from "./embedded.ts";
+import { parseSource } from "./parse-places.ts";
+import type { RunningServer, ServerTools } from "./running-server.ts";
+import type { ServeSettings } from "./serve-settings.ts";
+import { StartError } from "./start-error.ts";
+
+/**
+ * Starts the server in the mode that the source asks for, and answers when it is ready.
+ *
+ * Guarantees: when the start fails or is aborted, nothing is left running.
+ * Fails when: a setting cannot be used, an address is taken, or another server
+ *   has the state directory; then with a `CodedError`.
+ */
+export async function startServer(
+	settings: ServeSettings,
+	tools: ServerTools,
+): Promise<RunningServer> {
+	const source = parseSource(settings.source);
+	switch (source.kind) {
+		case "directory":
+			return startEmbedded(source.path, settings, tools);
+		case "kubernetes":
+			throw new StartError(
+				"APP_SOURCE_UNAVAILABLE",
+				"This version cannot read from Kubernetes yet. Serve a folder of the same YAML files with --source=directory:PATH.",
+			);
+	}
+}
