@@ -71,7 +71,7 @@ const homes = {
 	picocolors: ["src/cli", "src/observability"],
 	pino: ["src/observability"],
 	re2js: ["src/api", "src/xds/explain"],
-	yaml: ["src/sources", "src/cli"],
+	yaml: ["src/sources", "src/cli", "src/kube"],
 };
 
 const isTest = "[.]test[.]ts$";

@@ -29,8 +29,9 @@ export interface KubeResponse {
 /**
  * The way to an API server: knows its address, its CA and our credentials.
  *
- * Guarantees: every request carries fresh credentials; a 401 is answered by
- *   loading them again and asking once more before it is passed on.
+ * Guarantees: every request carries fresh credentials; after a 401 they are
+ *   loaded again and, when they are others now, the server is asked once more
+ *   before the 401 is passed on.
  */
 export interface KubeConnection extends AsyncDisposable {
 	/** `https://127.0.0.1:6443`, for messages. */
