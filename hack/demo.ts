@@ -17,6 +17,7 @@ import { type Ending, type Part, Parts } from "./demo/parts.ts";
 import { printThreeThings } from "./demo/three-things.ts";
 import { tryThreeThings } from "./demo/try-three-things.ts";
 import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
+import { firstStopSignal } from "./stop-signal.ts";
 
 /** What the parts are made from. */
 interface Place {
@@ -110,40 +111,6 @@ function openWorkingDir(wanted: string | undefined): string {
 		);
 	}
 	return dir;
-}
-
-/**
- * The first request to stop ends the demo in order; a second one ends it at
- * once. npm passes on the Ctrl-C that the terminal has sent to everybody, so
- * what comes within a second is still the first.
- */
-function firstStopSignal(): {
-	readonly first: Promise<void>;
-	onSecond(act: () => void): void;
-} {
-	const { promise, resolve: stop } = Promise.withResolvers<void>();
-	let firstMs: number | undefined;
-	let actOnSecond = (): void => {};
-	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-		process.on(signal, () => {
-			firstMs ??= performance.now();
-			stop();
-			if (performance.now() - firstMs > 1_000) actOnSecond();
-		});
-	}
-	// An npm that was killed cannot pass anything on.
-	const { ppid, env } = process;
-	if (env["npm_lifecycle_event"] !== undefined) {
-		setInterval(() => {
-			if (process.ppid !== ppid) stop();
-		}, 1_000).unref();
-	}
-	return {
-		first: promise,
-		onSecond: (act) => {
-			actOnSecond = act;
-		},
-	};
 }
 
 function printFailure(error: unknown): string {

@@ -12,7 +12,7 @@ export interface Ending {
 	readonly how: string;
 }
 
-/** One process of the demo. */
+/** One process of several that belong together. */
 export interface Part {
 	readonly name: string;
 	readonly logFile: string;
@@ -24,7 +24,7 @@ export interface Part {
 }
 
 /**
- * The processes of the demo, each a group of its own with a log file.
+ * Processes that belong together, each a group of its own with a log file.
  *
  * Guarantees: only what was started here is ended, with all it started itself;
  *   when this process is killed, a watchdog ends the parts instead.
@@ -91,6 +91,16 @@ export class Parts implements AsyncDisposable {
 		return [...this.#children.keys()].find((part) => !part.running);
 	}
 
+	/** Ends one part, by asking it or at once, and waits until it is gone. */
+	async end(part: Part, how: "ask" | "kill" = "ask"): Promise<void> {
+		const child = this.#children.get(part);
+		if (child === undefined || !isRunning(child)) return;
+		killGroup(child, how === "kill" ? "SIGKILL" : "SIGTERM");
+		const timer = setTimeout(() => killGroup(child, "SIGKILL"), this.#graceMs);
+		await part.ended;
+		clearTimeout(timer);
+	}
+
 	/** Ends every part, the youngest first, and waits until all are gone. */
 	async [Symbol.asyncDispose](): Promise<void> {
 		this.#ending = true;
@@ -141,7 +151,7 @@ function startWatchdog(): ChildProcess {
 		detached: true,
 		stdio: ["pipe", "ignore", "ignore"],
 	});
-	// Without it only the comfort of a killed demo is lost.
+	// Without it only the comfort of a killed run is lost.
 	child.on("error", () => {});
 	child.stdin?.on("error", () => {});
 	return child;
