@@ -1,0 +1,14 @@
+/** Object identifiers that certificates use, in dotted form. */
+export const oids = {
+	commonName: "2.5.4.3",
+	organization: "2.5.4.10",
+	ecdsaWithSha256: "1.2.840.10045.4.3.2",
+	subjectKeyIdentifier: "2.5.29.14",
+	keyUsage: "2.5.29.15",
+	subjectAltName: "2.5.29.17",
+	basicConstraints: "2.5.29.19",
+	authorityKeyIdentifier: "2.5.29.35",
+	extendedKeyUsage: "2.5.29.37",
+	serverAuth: "1.3.6.1.5.5.7.3.1",
+	clientAuth: "1.3.6.1.5.5.7.3.2",
+} as const;
