@@ -11,6 +11,8 @@ export interface Metadata {
 	readonly generation: number;
 	/** Milliseconds since the epoch; 0 when the source does not say. */
 	readonly createdMs: number;
+	/** Tells the object from an earlier one of the same name; absent when the source does not give any. */
+	readonly uid?: string;
 }
 
 /** The part that every API object shares. */

@@ -28,6 +28,7 @@ export function parseMetadata(
 		? (fields.text("namespace") ?? "") || "default"
 		: "";
 	if (kind.isNamespaced) checkName(fields, "namespace", namespace, "label");
+	const uid = fields.text("uid");
 	return {
 		namespace,
 		name: name ?? "",
@@ -35,6 +36,7 @@ export function parseMetadata(
 		annotations: fields.textMap("annotations"),
 		generation: parseGeneration(object["metadata"]),
 		createdMs: parseCreated(fields),
+		...(uid !== undefined && uid !== "" && { uid }),
 	};
 }
 

@@ -15,6 +15,15 @@ export interface Distribution {
 	readonly rejections: readonly ProxyRejection[];
 	/** The generation of the object that the resources were made from; undefined when there are none. */
 	readonly generation: number | undefined;
+	/** Other replicas of the control plane whose proxies are served an older form; absent when there are none. */
+	readonly behind?: readonly LaggingReplica[];
+}
+
+/** A replica of the control plane that has not come as far as this one. */
+export interface LaggingReplica {
+	readonly replica: string;
+	/** The generation that its proxies are served; undefined when it does not know the object yet. */
+	readonly generation: number | undefined;
 }
 
 /** What one proxy said to refuse a resource. */

@@ -70,8 +70,8 @@ export const statusReasons: { readonly [R in StatusReason]: ReasonText } = {
 		conditions: ["Programmed"],
 		status: "False",
 		means:
-			"The object is on its way: some connected proxies that need it have not acknowledged this generation. The message says how many, and names some.",
-		next: "Wait; this takes milliseconds. When it lasts, look at the proxies that are named (`lateen proxy NAME`): one that hangs holds back only itself.",
+			"The object is on its way: some connected proxies that need it have not acknowledged this generation, or a replica of the control plane does not serve it yet. The message says how many, and names some.",
+		next: "Wait; this takes milliseconds. When it lasts, look at the proxies that are named (`lateen proxy NAME`): one that hangs holds back only itself. A replica that is named is cut off from the API server, or has just died: within 20 seconds it is back, or no longer waited for.",
 	},
 	Rejected: {
 		conditions: ["Programmed"],

@@ -71,6 +71,21 @@ describe("decideStatus", () => {
 			want: ["True/Accepted", "True/Resolved", "True/NoProxies", "True/Ready"],
 		},
 		{
+			name: "waits for a replica that serves an older generation, though every proxy has acknowledged what it was sent",
+			seen: {
+				distribution: {
+					...everywhere,
+					behind: [{ replica: "b", generation: 4 }],
+				},
+			},
+			want: [
+				"True/Accepted",
+				"True/Resolved",
+				"False/Distributing",
+				"False/Distributing",
+			],
+		},
+		{
 			name: "waits for the proxies that have not acknowledged",
 			seen: {
 				distribution: spread({ total: 3, acknowledged: 2, missing: ["a"] }),

@@ -216,7 +216,7 @@ function decideProgrammed(seen: SeenObject): Verdict {
 		};
 	const found = foundFalse(seen, "Programmed", generation);
 	if (found) return found;
-	if (acknowledged < total)
+	if (acknowledged < total || distribution.behind !== undefined)
 		return {
 			status: "False",
 			reason: "Distributing",
@@ -380,11 +380,20 @@ function sayRejected(
 }
 
 function sayDistributing(
-	{ total, acknowledged, missing }: Distribution,
+	{ total, acknowledged, missing, behind = [] }: Distribution,
 	generation: number,
 ): string {
+	const counted = `${acknowledged} of ${total} proxies that need the object have acknowledged generation ${generation}`;
+	if (behind.length > 0) {
+		const names = behind
+			.slice(0, maxNamed)
+			.map(({ replica, generation: has }) =>
+				has === undefined ? replica : `${replica}, which has generation ${has}`,
+			);
+		return `${counted}; it waits for replicas of the control plane that do not serve it yet: ${printNames(names, behind.length)}.`;
+	}
 	const names = printNames(missing.slice(0, maxNamed), total - acknowledged);
-	return `${acknowledged} of ${total} proxies that need the object have acknowledged generation ${generation}; it waits for ${names}.`;
+	return `${counted}; it waits for ${names}.`;
 }
 
 /** While the good form is not built, held back or not given out, nobody has acknowledged it. */
