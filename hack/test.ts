@@ -1,51 +1,80 @@
 /**
- * Runs the tests: `hack/test.ts all|fast [--grep TEXT] [PART OF A PATH]...`
+ * Runs the tests: `hack/test.ts all|fast|apiserver [--grep TEXT] [PART OF A PATH]...`
  *
  * `fast` is what needs no Envoy and no process of its own; `all` is everything
- * but the tiers that have their own command. What is found is run: a file
+ * but the tiers that have their own command; `apiserver` is what needs a real
+ * Kubernetes API server, which all its files share. What is found is run: a file
  * without a test is a failure. The last line says `N passed, N failed`.
  */
-import { globSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { globSync, mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, styleText } from "node:util";
+import { ControlPlane } from "./cluster/control-plane.ts";
+import { installCrds } from "./cluster/install-crds.ts";
 import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
+import { ensureKubernetes } from "./ensure-kubernetes.ts";
+import { firstStopSignal } from "./stop-signal.ts";
 import { type RanFile, runFiles, type TestGroup } from "./test/run-files.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
+/** Which files a tier runs, and in which way. */
+interface Tier {
+	readonly includes: (file: string) => boolean;
+	readonly isLive: (file: string) => boolean;
+}
+
 /** Folders of tests that start programs; the rest runs inside the test process. */
 const LIVE = ["test/cli/", "test/envoy/", "test/samples/"];
+const APISERVER = "test/apiserver/";
 /** Folders with a command of their own. */
-const ELSEWHERE = ["test/kind/", "test/soak/"];
+const ELSEWHERE = [APISERVER, "test/kind/", "test/soak/"];
+
+const isIn = (folders: readonly string[], file: string): boolean =>
+	folders.some((folder) => file.startsWith(folder));
+const TIERS: Readonly<Record<string, Tier>> = {
+	all: {
+		includes: (file) => !isIn(ELSEWHERE, file),
+		isLive: (file) => isIn(LIVE, file),
+	},
+	fast: {
+		includes: (file) => !isIn([...ELSEWHERE, ...LIVE], file),
+		isLive: () => false,
+	},
+	apiserver: {
+		includes: (file) => isIn([APISERVER], file),
+		isLive: () => true,
+	},
+};
 
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
 	options: { grep: { type: "string" } },
 });
-const [tier, ...parts] = positionals;
-if (tier !== "all" && tier !== "fast") {
-	throw new Error("Say which tests to run: all or fast.");
+const [tierName = "", ...parts] = positionals;
+const tier = TIERS[tierName];
+if (tier === undefined) {
+	throw new Error(`Say which tests to run: ${Object.keys(TIERS).join(", ")}.`);
 }
 
 const found = globSync("{src,hack,samples,bench,test}/**/*.test.ts", {
 	cwd: ROOT,
 	exclude: ["src/gen", "**/node_modules"],
 })
-	.filter((file) => !ELSEWHERE.some((folder) => file.startsWith(folder)))
+	.filter(tier.includes)
 	.filter((file) => parts.length === 0 || parts.some((p) => file.includes(p)))
 	.sort();
-const isLive = (file: string): boolean =>
-	LIVE.some((folder) => file.startsWith(folder));
 const absolute = (file: string): string => join(ROOT, file);
 const groups: readonly TestGroup[] = [
 	{
-		files: found.filter((file) => !isLive(file)).map(absolute),
+		files: found.filter((file) => !tier.isLive(file)).map(absolute),
 		timeoutMs: 20_000,
 		isolated: false,
 	},
 	{
-		files: tier === "all" ? found.filter(isLive).map(absolute) : [],
+		files: found.filter(tier.isLive).map(absolute),
 		timeoutMs: 60_000,
 		isolated: true,
 	},
@@ -55,17 +84,54 @@ const startMs = performance.now();
 const results: RanFile[] = [];
 /** Why the live tests could not run at all. */
 let setupFailure: string | undefined;
-for (const group of groups) {
-	if (group.files.length === 0) continue;
-	// Tests of the live group ask for it again, and then find it at once.
-	if (group.isolated && !(await hasEnvoy())) break;
-	const jobs = Math.min(availableParallelism(), group.files.length);
-	await runFiles(group, jobs, values.grep, (result) => {
-		results.push(result);
-		printResult(result);
-	});
-}
+/** Where the API server keeps its logs, if one runs. */
+let clusterDir: string | undefined;
+if (tierName === "apiserver") await withCluster(runGroups);
+else await runGroups();
 printSummary();
+if (clusterDir !== undefined) {
+	if (process.exitCode === 0) await rm(clusterDir, { recursive: true });
+	// Tests that were stopped would go on.
+	process.exit();
+}
+
+async function runGroups(): Promise<void> {
+	for (const group of groups) {
+		if (group.files.length === 0) continue;
+		// Tests of the live group ask for it again, and then find it at once.
+		if (group.isolated && !(await hasEnvoy())) break;
+		const jobs = Math.min(availableParallelism(), group.files.length);
+		await runFiles(group, jobs, values.grep, (result) => {
+			results.push(result);
+			printResult(result);
+		});
+	}
+}
+
+/** Tests find the cluster by the variable that `sharedCluster` of the testkit reads. */
+async function withCluster(act: () => Promise<void>): Promise<void> {
+	const stopSignal = firstStopSignal();
+	const abort = new AbortController();
+	void stopSignal.first.then(() => abort.abort());
+	try {
+		const programs = await ensureKubernetes(abort.signal);
+		clusterDir = mkdtempSync(join(tmpdir(), "lateen-cluster-"));
+		await using plane = await ControlPlane.start(clusterDir, programs);
+		await installCrds(plane);
+		const { kubeconfig, server, auditLog, kubectl } = plane;
+		process.env["LATEEN_TEST_CLUSTER"] = JSON.stringify({
+			...{ kubeconfig, server, auditLog, kubectl },
+		});
+		setupFailure =
+			(await Promise.race([
+				act(),
+				stopSignal.first.then(() => "They were stopped."),
+				plane.crash,
+			])) ?? setupFailure;
+	} catch (error) {
+		setupFailure = error instanceof Error ? error.message : String(error);
+	}
+}
 
 async function hasEnvoy(): Promise<boolean> {
 	try {
@@ -108,7 +174,7 @@ function printSummary(): void {
 	}
 	if (setupFailure !== undefined) {
 		console.log(
-			`\n${styleText("red", "✗")} The tests with a real Envoy did not run. ${setupFailure}`,
+			`\n${styleText("red", "✗")} Not all tests ran. ${setupFailure}`,
 		);
 	}
 	const skipped = results.flatMap((result) => result.skipped);
@@ -122,6 +188,10 @@ function printSummary(): void {
 		sum((result) => result.failures.length) +
 		(setupFailure === undefined ? 0 : 1);
 	const passed = sum((result) => result.passed);
+	if (failures > 0 && clusterDir !== undefined) {
+		// What it printed is of interest only when something failed.
+		console.log(`\nLogs of the API server: ${join(clusterDir, "logs")}`);
+	}
 	console.log(
 		`\n${results.length} files in ${((performance.now() - startMs) / 1000).toFixed(1)} s`,
 	);
