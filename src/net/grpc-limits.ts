@@ -20,6 +20,8 @@ export interface GrpcLimits {
 	readonly maxHeaderBytes: number;
 	/** A write that the client has not taken for so long ends the stream. */
 	readonly blockedWriteMs: number;
+	/** Time for a TLS handshake: a proxy on a busy machine needs a second. */
+	readonly handshakeMs: number;
 	/** A connection that has not opened a stream for so long after it was made is closed. */
 	readonly firstStreamMs: number;
 	/** A connection without streams is closed after this time. */
@@ -42,6 +44,7 @@ export const defaultGrpcLimits: GrpcLimits = {
 	maxBufferedRequestBytes: 256 * 1024 * 1024,
 	maxHeaderBytes: 16 * 1024,
 	blockedWriteMs: 20_000,
+	handshakeMs: 10_000,
 	firstStreamMs: 10_000,
 	idleMs: 300_000,
 	pingIntervalMs: 30_000,

@@ -8,6 +8,7 @@ import {
 	type ServerOptions,
 } from "node:http2";
 import { createServer, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { grpcStatus } from "../lib/grpc-error.ts";
 import type { Logger } from "../observability/logger.ts";
 import { type Address, printAddress } from "./address.ts";
@@ -15,6 +16,11 @@ import { ByteBudget } from "./byte-budget.ts";
 import { type GrpcMethod, refuseCall, serveCall } from "./grpc-call.ts";
 import { defaultGrpcLimits, type GrpcLimits } from "./grpc-limits.ts";
 import { listen } from "./listen.ts";
+import {
+	type ServerMaterial,
+	serverTlsOptions,
+	superviseTls,
+} from "./server-tls.ts";
 import { guardSession } from "./session-guard.ts";
 
 /** What a gRPC server serves, and where. */
@@ -22,6 +28,8 @@ export interface GrpcServerOptions {
 	readonly listen: Address;
 	/** By `/package.Service/Method`. */
 	readonly methods: ReadonlyMap<string, GrpcMethod>;
+	/** Certificate and key for TLS; without them it is plain HTTP/2. */
+	readonly tls?: ServerMaterial;
 	/** Instead of the defaults. */
 	readonly limits?: Partial<GrpcLimits>;
 	readonly log: Logger;
@@ -51,12 +59,14 @@ const connectionWindowBytes = 4 * streamWindowBytes;
 const maxSessionMemoryMb = 128;
 
 /**
- * Starts a gRPC server over HTTP/2 without TLS.
+ * Starts a gRPC server over HTTP/2, with TLS when there is a certificate for it.
  *
  * Guarantees: a method's generator is asked for the next response only when
  *   the previous one was taken by the client; requests are read from the socket
  *   only as the method consumes them; a client that breaks the protocol or a
- *   limit loses its own stream or connection and nothing else.
+ *   limit loses its own stream or connection and nothing else. With TLS (1.2 or
+ *   later, and `h2` agreed on) a new certificate takes effect with the next
+ *   connection and disturbs no open one.
  * Fails when: it cannot listen; then with a `ListenError`.
  */
 export async function serveGrpc(
@@ -143,14 +153,34 @@ export async function serveGrpc(
 		});
 	};
 
-	const server = createServer(accept);
+	const acceptSecure = (socket: TLSSocket): void => {
+		if (socket.alpnProtocol === "h2") accept(socket);
+		else socket.destroy();
+	};
+	const secure =
+		options.tls === undefined
+			? undefined
+			: createTlsServer(
+					{ ALPNProtocols: ["h2"], ...serverTlsOptions(limits) },
+					acceptSecure,
+				);
+	const server = secure ?? createServer(accept);
+	const handshakes =
+		secure === undefined || options.tls === undefined
+			? undefined
+			: superviseTls(secure, options.tls, log);
 	server.maxConnections = limits.maxConnections;
 	server.on("drop", () =>
 		log.warn("Refused a gRPC connection: too many are open", {
 			maxConnections: limits.maxConnections,
 		}),
 	);
-	const address = await listen(server, options.listen);
+	const address = await listen(server, options.listen).catch(
+		(error: unknown) => {
+			handshakes?.stop();
+			throw error;
+		},
+	);
 	server.on("error", (cause) =>
 		log.error("The gRPC server cannot accept a connection", { cause }),
 	);
@@ -164,6 +194,7 @@ export async function serveGrpc(
 				server.close(() => resolve());
 			});
 			stopping.abort();
+			handshakes?.stop();
 			for (const session of sessions.keys()) session.close();
 			const deadline = setTimeout(() => {
 				for (const [session, socket] of sessions) destroy(session, socket);

@@ -9,6 +9,8 @@ export class HttpClientError extends CodedError {
 		| "NET_NOT_ALLOWED"
 		/** The server took the request and does not answer. Next: look at its log; it may be overloaded or stopped. */
 		| "NET_TIMEOUT"
+		/** The server shows a certificate that is expired, for another name, or of an authority that is not trusted. Next: see that the server's certificate is current, and that the right authority is trusted. */
+		| "NET_NOT_TRUSTED"
 		/** The connection failed on the way, or the address is none. Next: correct what the message names, and try again. */
 		| "NET_REQUEST_FAILED";
 	readonly retryable = true;

@@ -3,12 +3,20 @@ import {
 	type IncomingMessage,
 	type RequestOptions,
 } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { type ClientTls, clientTlsOptions } from "./client-tls.ts";
 import { HttpClientError } from "./http-client-error.ts";
 import { systemErrorCode } from "./system-error.ts";
 
-/** One request to a server on a Unix socket, or at an `http:` URL. */
+/** One request to a server on a Unix socket, or at an `http:` or `https:` URL. */
 export interface ClientRequest {
-	readonly server: { readonly path: string } | { readonly url: string };
+	readonly server:
+		| { readonly path: string }
+		| {
+				readonly url: string;
+				/** For `https:`. */
+				readonly tls?: ClientTls;
+		  };
 	readonly method: string;
 	/** With the query, percent-encoded. */
 	readonly path: string;
@@ -43,8 +51,9 @@ export async function request(
 	const where =
 		"path" in options.server ? options.server.path : options.server.url;
 	const message = await new Promise<IncomingMessage>((resolve, reject) => {
-		const outgoing = httpRequest({
-			...targetOf(options),
+		const { send, ...target } = targetOf(options);
+		const outgoing = send({
+			...target,
 			method: options.method,
 			headers: {
 				...options.headers,
@@ -104,25 +113,38 @@ async function* readBody(
 	}
 }
 
-function targetOf({ server, path }: ClientRequest): RequestOptions {
-	if ("path" in server) return { socketPath: server.path, path };
+interface Target extends RequestOptions {
+	readonly send: typeof httpRequest;
+}
+
+function targetOf({ server, path }: ClientRequest): Target {
+	if ("path" in server) {
+		return { send: httpRequest, socketPath: server.path, path };
+	}
 	const url = parseServerUrl(server.url);
-	return {
+	const place = {
 		host: url.hostname.replace(/^\[|\]$/g, ""),
-		port: url.port === "" ? 80 : Number(url.port),
 		path: `${url.pathname.replace(/\/$/, "")}${path}`,
 	};
+	const port = (usual: number): number =>
+		url.port === "" ? usual : Number(url.port);
+	return url.protocol === "https:"
+		? {
+				send: httpsRequest,
+				...place,
+				port: port(443),
+				...clientTlsOptions(server.tls ?? {}),
+			}
+		: { send: httpRequest, ...place, port: port(80) };
 }
 
 function parseServerUrl(text: string): URL {
 	const url = URL.parse(text);
-	if (url === null || url.protocol !== "http:") {
-		throw new HttpClientError(
-			"NET_REQUEST_FAILED",
-			`${text} is not the URL of a server. Write it like http://127.0.0.1:15011.`,
-		);
-	}
-	return url;
+	if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+	throw new HttpClientError(
+		"NET_REQUEST_FAILED",
+		`${text} is not the URL of a server. Write it like http://127.0.0.1:15011.`,
+	);
 }
 
 function explain(error: unknown, where: string): unknown {
@@ -140,6 +162,20 @@ function explain(error: unknown, where: string): unknown {
 			return new HttpClientError(
 				"NET_NOT_ALLOWED",
 				`This user may not connect to ${where}. Run the command as the user who runs the server.`,
+				{ cause: error },
+			);
+		case "CERT_HAS_EXPIRED":
+		case "CERT_NOT_YET_VALID":
+		case "DEPTH_ZERO_SELF_SIGNED_CERT":
+		case "ERR_TLS_CERT_ALTNAME_INVALID":
+		case "SELF_SIGNED_CERT_IN_CHAIN":
+		case "UNABLE_TO_GET_ISSUER_CERT":
+		case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+		case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+		case "CERT_SIGNATURE_FAILURE":
+			return new HttpClientError(
+				"NET_NOT_TRUSTED",
+				`The certificate of ${where} is not trusted: ${error instanceof Error ? error.message : String(error)}. See that the server's certificate is current, and that the right authority is trusted.`,
 				{ cause: error },
 			);
 		default:

@@ -5,6 +5,8 @@ export interface HttpLimits {
 	readonly maxBodyBytes: number;
 	/** Bytes of the request line and headers. */
 	readonly maxHeaderBytes: number;
+	/** Time for a TLS handshake. */
+	readonly handshakeMs: number;
 	/** Time for the headers of a request to come. */
 	readonly headersMs: number;
 	/** Time for a whole request to come. */
@@ -22,6 +24,7 @@ export const defaultHttpLimits: HttpLimits = {
 	maxConnections: 256,
 	maxBodyBytes: 1024 * 1024,
 	maxHeaderBytes: 16 * 1024,
+	handshakeMs: 10_000,
 	headersMs: 10_000,
 	requestMs: 30_000,
 	keepAliveMs: 30_000,

@@ -3,17 +3,25 @@ import {
 	type IncomingMessage,
 	type ServerResponse,
 } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { HttpHandler, HttpResponse } from "../lib/handler.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Address } from "./address.ts";
 import { readRequest, writeResponse } from "./http-exchange.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { listen } from "./listen.ts";
+import {
+	type ServerMaterial,
+	serverTlsOptions,
+	superviseTls,
+} from "./server-tls.ts";
 
 /** What an HTTP server serves, and where. */
 export interface HttpServerOptions {
 	readonly listen: Address;
 	readonly handler: HttpHandler;
+	/** Certificate and key for HTTPS; without them it is plain HTTP. */
+	readonly tls?: ServerMaterial;
 	/** Instead of the defaults. */
 	readonly limits?: Partial<HttpLimits>;
 	readonly log: Logger;
@@ -26,12 +34,14 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Starts an HTTP/1.1 server for one handler.
+ * Starts an HTTP/1.1 server for one handler, with TLS when there is a certificate for it.
  *
  * Guarantees: the handler's signal is aborted when the client goes away or the
  *   server stops; a streamed body is pulled only as fast as the client reads;
  *   an error of the handler is "internal error" to the client and a log entry
  *   to us; pages of other sites cannot reach a loopback port (`foreignOrigin`).
+ *   With TLS (1.2 or later) a new certificate takes effect with the next
+ *   connection and disturbs no open one.
  * Fails when: it cannot listen; then with a `ListenError`.
  */
 export async function serveHttp(
@@ -85,19 +95,37 @@ export async function serveHttp(
 		}
 	};
 
-	const server = createServer(
-		{
-			maxHeaderSize: limits.maxHeaderBytes,
-			headersTimeout: limits.headersMs,
-			requestTimeout: limits.requestMs,
-			keepAliveTimeout: limits.keepAliveMs,
-			connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
-		},
-		(message, response) => void serve(message, response),
-	);
+	const serverOptions = {
+		maxHeaderSize: limits.maxHeaderBytes,
+		headersTimeout: limits.headersMs,
+		requestTimeout: limits.requestMs,
+		keepAliveTimeout: limits.keepAliveMs,
+		connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
+	};
+	const onRequest = (
+		message: IncomingMessage,
+		response: ServerResponse,
+	): void => void serve(message, response);
+	const secure =
+		options.tls === undefined
+			? undefined
+			: createTlsServer(
+					{ ...serverOptions, ...serverTlsOptions(limits) },
+					onRequest,
+				);
+	const server = secure ?? createServer(serverOptions, onRequest);
+	const handshakes =
+		secure === undefined || options.tls === undefined
+			? undefined
+			: superviseTls(secure, options.tls, log);
 	server.maxConnections = limits.maxConnections;
 	server.maxHeadersCount = 100;
-	const address = await listen(server, options.listen);
+	const address = await listen(server, options.listen).catch(
+		(error: unknown) => {
+			handshakes?.stop();
+			throw error;
+		},
+	);
 	listening = address;
 	server.on("error", (cause) =>
 		log.error("The HTTP server cannot accept a connection", { cause }),
@@ -110,6 +138,7 @@ export async function serveHttp(
 			const closed = new Promise<void>((resolve) => {
 				server.close(() => resolve());
 			});
+			handshakes?.stop();
 			server.closeIdleConnections();
 			stopping.abort();
 			const deadline = setTimeout(
