@@ -7,6 +7,8 @@
 import type { AcceptedForm, RefusedForm } from "../gen/crd/proxy-report.ts";
 import { isRecord } from "./fields.ts";
 
+export type { AcceptedForm, RefusedForm } from "../gen/crd/proxy-report.ts";
+
 /** How far one object has come among the proxies of one replica. */
 export interface ReportedObject {
 	/** Tells the object from an earlier one of the same name; empty when unknown. */

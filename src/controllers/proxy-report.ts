@@ -1,0 +1,403 @@
+/*
+ * What this replica's proxies have acknowledged, told to the other replicas:
+ *
+ *   mesh, held back ─┐
+ *   distribution ────┼─ keys ─▶ hold off ─▶ decide ─ differs ─▶ shard ─▶ one write at a time
+ *   forms ───────────┘                                            ▲               │ fails
+ *                                                                 └──── later ────┘
+ *
+ * What is merely under way is told once a second at most: others wait for the
+ * end of it, and until then they see that this replica reports an older form.
+ */
+import { refOf } from "../api/metadata.ts";
+import type { ObjectRef } from "../api/object-ref.ts";
+import type { ApiObject, Objects } from "../api/objects.ts";
+import type {
+	AcceptedForm,
+	RefusedForm,
+	ReportedObject,
+} from "../api/proxy-report.ts";
+import type { Clock } from "../lib/clock.ts";
+import { deepEqual } from "../lib/deep-equal.ts";
+import type { Signal } from "../lib/signal.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
+import type { HeldBack } from "../reconcilers/distribution.ts";
+import {
+	decideReport,
+	isSettled,
+	reportShards,
+	shardOf,
+} from "../reconcilers/proxy-report.ts";
+import { refKey } from "../store/ref-key.ts";
+import type { HoldOff } from "./hold-off.ts";
+import type { MeshState } from "./mesh.ts";
+import { type DistributionReader, kindsWithStatus } from "./status.ts";
+
+/** Which forms of objects the own proxies accept and refuse. */
+export interface FormsReader {
+	of(ref: ObjectRef): {
+		readonly accepted: readonly AcceptedForm[];
+		readonly refused: readonly RefusedForm[];
+	};
+	/** Calls `listener` with objects of which it says something else until the returned function is called. */
+	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void;
+}
+
+/** Puts reports where the other replicas read them. */
+export interface ReportWriter {
+	/**
+	 * Makes this the whole content of one report of this replica.
+	 *
+	 * Fails when: it could not be written; then it may be written again.
+	 */
+	write(
+		shard: number,
+		objects: ReadonlyMap<string, ReportedObject>,
+	): Promise<void>;
+}
+
+/** How often reports are decided and written. Milliseconds. */
+export interface ReportPace {
+	/** Changes that come closer together than `quietMs` are one; none waits longer than `maxMs`. */
+	readonly holdOff: HoldOff;
+	/** Least time between two reports on one object that is still under way. */
+	readonly progressMs: number;
+	/** Writes that may follow each other at once, and writes per second after that. */
+	readonly burst: number;
+	readonly perSecond: number;
+	/** Wait after a failed write; doubles with each further failure, up to 32 times as long. */
+	readonly retryMs: number;
+}
+
+/** Every report can be written at once after a quiet time; ten a second are one object in a hundred that an API server takes. */
+export const defaultReportPace: ReportPace = {
+	holdOff: { quietMs: 10, maxMs: 50 },
+	progressMs: 1000,
+	burst: reportShards,
+	perSecond: 10,
+	retryMs: 1000,
+};
+
+/** What the reporter works with. */
+export interface ProxyReporterParts {
+	readonly inputs: {
+		readonly mesh: Signal<MeshState>;
+		/** Objects that are kept out of the mesh, by `refKey`. */
+		readonly heldBack: Signal<ReadonlyMap<string, HeldBack>>;
+		/** Of the own proxies. */
+		readonly distribution: DistributionReader;
+		readonly forms?: FormsReader;
+	};
+	readonly writer: ReportWriter;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly metrics: MetricsRegistry;
+	readonly pace?: ReportPace;
+}
+
+/**
+ * Keeps the reports of this replica current, from the first `publish` on.
+ *
+ * Guarantees: a report is written when it differs from the one written last; one
+ *   write at a time; a failed write is tried again with what is true then; when
+ *   nothing changes, nothing is written.
+ */
+export class ProxyReporter {
+	readonly #parts: ProxyReporterParts;
+	readonly #pace: ReportPace;
+	readonly #writes: Counter;
+	readonly #failures: Counter;
+	readonly #stops: (() => void)[] = [];
+	/** What is to be told, by shard. */
+	readonly #shards: Map<string, ReportedObject>[] = Array.from(
+		{ length: reportShards },
+		() => new Map(),
+	);
+	/** Shards that differ from what was written. */
+	readonly #unwritten = new Set<number>();
+	#dirty = new Map<string, ObjectRef>();
+	/** Objects that are under way, and when they were told of last. */
+	readonly #underway = new Map<
+		string,
+		{ readonly ref: ObjectRef; readonly toldMs: number }
+	>();
+	#objects: Objects | undefined;
+	#heldBack: ReadonlyMap<string, HeldBack> = new Map();
+	#flush: { readonly firstMs: number; readonly cancel: () => void } | undefined;
+	#cancelLate: (() => void) | undefined;
+	#cancelSweep: (() => void) | undefined;
+	#cancelWrite: (() => void) | undefined;
+	#sweptMs = Number.NEGATIVE_INFINITY;
+	/** Writes that may be made at once, at `#countedMs`. */
+	#allowance: number;
+	#countedMs = 0;
+	#writing: Promise<void> | undefined;
+	#failed = 0;
+	#isPublished = false;
+	#stopped = false;
+
+	/** Watches at once; disposing ends it. */
+	constructor(parts: ProxyReporterParts) {
+		this.#parts = parts;
+		this.#pace = parts.pace ?? defaultReportPace;
+		this.#allowance = this.#pace.burst;
+		const { inputs, metrics } = parts;
+		this.#writes = metrics.counter(
+			"lateen_report_writes_total",
+			"Reports to other replicas that were written.",
+		);
+		this.#failures = metrics.counter(
+			"lateen_report_write_failures_total",
+			"Reports to other replicas that could not be written and are tried again.",
+		);
+		this.#stops.push(
+			inputs.mesh.subscribe((state) => this.#takeObjects(state.objects)),
+			inputs.heldBack.subscribe((now) => this.#takeHeldBack(now)),
+			inputs.distribution.subscribe((refs) => this.#markAll(refs)),
+			inputs.distribution.subscribeTotals(() => this.#scheduleSweep()),
+			inputs.forms?.subscribe((refs) => this.#markAll(refs)) ??
+				(() => undefined),
+		);
+		this.#takeHeldBack(inputs.heldBack.value);
+		this.#takeObjects(inputs.mesh.value.objects);
+	}
+
+	[Symbol.dispose](): void {
+		this.#stopped = true;
+		for (const stop of this.#stops.splice(0)) stop();
+		this.#flush?.cancel();
+		this.#cancelLate?.();
+		this.#cancelSweep?.();
+		this.#cancelWrite?.();
+	}
+
+	/**
+	 * Writes every report as it is now, empty ones too: whatever an earlier process of this name has left is gone then.
+	 *
+	 * Fails when: one could not be written.
+	 */
+	async publish(): Promise<void> {
+		this.#isPublished = false;
+		await this.#writing;
+		this.#flush?.cancel();
+		this.#decide();
+		for (let shard = 0; shard < reportShards; shard++) {
+			this.#unwritten.delete(shard);
+			try {
+				await this.#parts.writer.write(shard, new Map(this.#shards[shard]));
+			} catch (error) {
+				this.#unwritten.add(shard);
+				throw error;
+			}
+			this.#writes.add();
+		}
+		this.#isPublished = true;
+		this.#write();
+	}
+
+	#takeObjects(now: Objects | undefined): void {
+		const before = this.#objects;
+		this.#objects = now;
+		for (const kind of kindsWithStatus) {
+			const old: ReadonlyMap<string, ApiObject> | undefined = before?.[kind];
+			const current: ReadonlyMap<string, ApiObject> | undefined = now?.[kind];
+			if (old === current) continue;
+			for (const [key, object] of current ?? [])
+				if (old?.get(key) !== object) this.#mark(refOf(object));
+			for (const [key, object] of old ?? [])
+				if (current?.has(key) !== true) this.#mark(refOf(object));
+		}
+	}
+
+	#takeHeldBack(now: ReadonlyMap<string, HeldBack>): void {
+		const before = this.#heldBack;
+		this.#heldBack = now;
+		for (const key of new Set([...before.keys(), ...now.keys()])) {
+			const known = this.#refAt(key);
+			if (known !== undefined && before.get(key) !== now.get(key))
+				this.#mark(known);
+		}
+	}
+
+	#refAt(key: string): ObjectRef | undefined {
+		const kind = kindsWithStatus.find((one) => key.startsWith(`${one}/`));
+		if (kind === undefined) return undefined;
+		const object = this.#objects?.[kind].get(key.slice(kind.length + 1));
+		return object && refOf(object);
+	}
+
+	#markAll(refs: Iterable<ObjectRef>): void {
+		for (const ref of [...refs]) this.#mark(ref);
+	}
+
+	#mark(ref: ObjectRef): void {
+		if (!kindsWithStatus.some((kind) => kind === ref.kind)) return;
+		this.#dirty.set(refKey(ref), ref);
+		if (this.#isPublished) this.#schedule();
+	}
+
+	#schedule(): void {
+		const { clock } = this.#parts;
+		const { quietMs, maxMs } = this.#pace.holdOff;
+		const nowMs = clock.monotonicMs();
+		const firstMs = this.#flush?.firstMs ?? nowMs;
+		const atMs = Math.min(nowMs + quietMs, firstMs + maxMs);
+		this.#flush?.cancel();
+		this.#flush = {
+			firstMs,
+			cancel: clock.after(Math.max(0, atMs - nowMs), () => {
+				this.#decide();
+				this.#write();
+			}),
+		};
+	}
+
+	#decide(): void {
+		this.#flush = undefined;
+		const dirty = this.#dirty;
+		this.#dirty = new Map();
+		for (const [key, ref] of dirty) this.#decideOne(key, ref);
+		this.#scheduleLate();
+	}
+
+	#decideOne(key: string, ref: ObjectRef): void {
+		const shard = shardOf(key);
+		const entries = this.#shards[shard];
+		if (entries === undefined) return;
+		const before = entries.get(key);
+		const next = this.#entryOf(key, ref);
+		if (next === undefined) {
+			this.#underway.delete(key);
+			if (entries.delete(key)) this.#unwritten.add(shard);
+			return;
+		}
+		const nowMs = this.#parts.clock.monotonicMs();
+		if (isSettled(next)) this.#underway.delete(key);
+		else {
+			const toldMs = this.#underway.get(key)?.toldMs ?? nowMs;
+			this.#underway.set(key, { ref, toldMs });
+			const isDue = nowMs - toldMs >= this.#pace.progressMs;
+			// Before the first report there is nothing that others could wait for.
+			if (before !== undefined && !isDue && next.rejected <= before.rejected)
+				return;
+			this.#underway.set(key, { ref, toldMs: nowMs });
+		}
+		if (deepEqual(before, next)) return;
+		entries.set(key, next);
+		this.#unwritten.add(shard);
+	}
+
+	/** What is to be told of an object; undefined when there is none. */
+	#entryOf(key: string, ref: ObjectRef): ReportedObject | undefined {
+		const { distribution, forms } = this.#parts.inputs;
+		const object = objectAt(this.#objects, ref);
+		if (object === undefined) return undefined;
+		const { generation, uid = "" } = object.metadata;
+		const held = this.#heldBack.get(key);
+		const isHeld = held !== undefined && held.generation === generation;
+		return decideReport({
+			uid,
+			generation: isHeld ? (held.inForceGeneration ?? 0) : generation,
+			distribution: distribution.of(ref),
+			...(forms?.of(ref) ?? { accepted: [], refused: [] }),
+		});
+	}
+
+	/** Looks at every object again: soon, but not for each proxy of a thousand that come at once. */
+	#scheduleSweep(): void {
+		if (this.#cancelSweep !== undefined) return;
+		const { clock } = this.#parts;
+		const dueMs = this.#sweptMs + this.#pace.progressMs - clock.monotonicMs();
+		this.#cancelSweep = clock.after(Math.max(0, dueMs), () => {
+			this.#cancelSweep = undefined;
+			this.#sweptMs = clock.monotonicMs();
+			for (const kind of kindsWithStatus) {
+				const current: ReadonlyMap<string, ApiObject> | undefined =
+					this.#objects?.[kind];
+				for (const object of current?.values() ?? []) this.#mark(refOf(object));
+			}
+		});
+	}
+
+	/** Looks again at what only moves on: nobody tells of each acknowledgement, only of the last. */
+	#scheduleLate(): void {
+		if (this.#cancelLate !== undefined || this.#underway.size === 0) return;
+		this.#cancelLate = this.#parts.clock.after(this.#pace.progressMs, () => {
+			this.#cancelLate = undefined;
+			this.#markAll([...this.#underway.values()].map(({ ref }) => ref));
+			this.#scheduleLate();
+		});
+	}
+
+	#write(): void {
+		if (!this.#isPublished || this.#stopped) return;
+		if (this.#writing !== undefined || this.#cancelWrite !== undefined) return;
+		const [shard] = this.#unwritten;
+		if (shard === undefined) return;
+		const waitMs = this.#takeTurn();
+		if (waitMs > 0) {
+			this.#writeAfter(waitMs);
+			return;
+		}
+		this.#unwritten.delete(shard);
+		this.#writing = this.#parts.writer
+			.write(shard, new Map(this.#shards[shard]))
+			.then(
+				() => this.#wrote(),
+				(error: unknown) => this.#couldNotWrite(shard, error),
+			);
+	}
+
+	/** Takes one write from the allowance; how long to wait when there is none. */
+	#takeTurn(): number {
+		const { burst, perSecond } = this.#pace;
+		const nowMs = this.#parts.clock.monotonicMs();
+		const earned = ((nowMs - this.#countedMs) * perSecond) / 1000;
+		this.#allowance = Math.min(burst, this.#allowance + earned);
+		this.#countedMs = nowMs;
+		if (this.#allowance < 1)
+			return Math.ceil(((1 - this.#allowance) * 1000) / perSecond);
+		this.#allowance -= 1;
+		return 0;
+	}
+
+	#writeAfter(delayMs: number): void {
+		this.#cancelWrite = this.#parts.clock.after(delayMs, () => {
+			this.#cancelWrite = undefined;
+			this.#write();
+		});
+	}
+
+	#wrote(): void {
+		this.#writing = undefined;
+		this.#writes.add();
+		if (this.#failed > 0)
+			this.#parts.logger.info("Other replicas can be told again.");
+		this.#failed = 0;
+		this.#write();
+	}
+
+	#couldNotWrite(shard: number, error: unknown): void {
+		this.#writing = undefined;
+		this.#failures.add();
+		this.#unwritten.add(shard);
+		if (this.#failed === 0)
+			this.#parts.logger.warn(
+				"Other replicas cannot be told what proxies have acknowledged. Proxies are served as before, and it is tried again; but objects are not reported as live meanwhile.",
+				{ error },
+			);
+		const waitMs = this.#pace.retryMs * 2 ** Math.min(this.#failed, 5);
+		this.#failed += 1;
+		if (!this.#stopped) this.#writeAfter(waitMs);
+	}
+}
+
+function objectAt(
+	objects: Objects | undefined,
+	{ kind, namespace, name }: ObjectRef,
+): ApiObject | undefined {
+	const known = kindsWithStatus.find((one) => one === kind);
+	if (objects === undefined || known === undefined) return undefined;
+	return objects[known].get(namespace === "" ? name : `${namespace}/${name}`);
+}
