@@ -26,7 +26,10 @@ const ATTEMPTS = 5;
 const POLL_MS = 50;
 
 /** Entries of the folder that a start makes anew. */
-const MADE = ["etcd", "pki", "logs", "kubeconfig", "audit.log", "audit.yaml"];
+const MADE = [
+	...["etcd", "pki", "logs", "kubeconfig", "kubectl-cache"],
+	...["audit.log", "audit.yaml"],
+];
 
 /** Who did what to which object, without bodies; tests compare it with the roles. */
 const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1

@@ -1,5 +1,6 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type KubectlTarget, runKubectl } from "./kubectl.ts";
+import { cacheDir, type KubectlTarget, runKubectl } from "./kubectl.ts";
 
 const CRDS = join(import.meta.dirname, "../../crds");
 
@@ -9,6 +10,8 @@ export async function installCrds(target: KubectlTarget): Promise<void> {
 		...["apply", "--server-side", "--force-conflicts"],
 		...["-f", CRDS],
 	]);
+	// It holds what was there before.
+	await rm(cacheDir(target), { recursive: true, force: true });
 	await runKubectl(target, [
 		...["wait", "--for=condition=Established", "--timeout=60s"],
 		...["-f", CRDS],

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 
 /** A cluster, as far as kubectl needs it. */
@@ -22,6 +23,11 @@ export class KubectlError extends Error {
 	}
 }
 
+/** Where kubectl remembers which kinds there are: beside the kubeconfig, as another cluster may once have had the same address. */
+export function cacheDir(target: KubectlTarget): string {
+	return join(dirname(target.kubeconfig), "kubectl-cache");
+}
+
 /** Runs kubectl, with `input` as its standard input, and returns what it printed. Throws `KubectlError`. */
 export async function runKubectl(
 	target: KubectlTarget,
@@ -30,7 +36,13 @@ export async function runKubectl(
 ): Promise<string> {
 	const child = spawn(
 		target.kubectl,
-		["--kubeconfig", target.kubeconfig, ...args],
+		[
+			"--kubeconfig",
+			target.kubeconfig,
+			"--cache-dir",
+			cacheDir(target),
+			...args,
+		],
 		{ stdio: "pipe" },
 	);
 	// It may end without reading everything.

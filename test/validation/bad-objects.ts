@@ -377,6 +377,30 @@ export const badByCel: readonly BadObject[] = [
 		message: "Remove namespace",
 	},
 	{
+		name: "a destination by host with a namespace",
+		object: rule({
+			destination: { host: "a.example.com", namespace: "b" },
+		}),
+		path: "spec.destination.namespace",
+		message: "Remove namespace",
+	},
+	{
+		name: "a target by host with a namespace",
+		object: rule({
+			route: [{ destination: { host: "a.example.com", namespace: "b" } }],
+		}),
+		path: "spec.route[0].destination.namespace",
+		message: "Remove namespace",
+	},
+	{
+		name: "a receiver of copies by name and by host",
+		object: rule({
+			mirror: [{ destination: { name: "a", host: "a.example.com" } }],
+		}),
+		path: "spec.mirror[0].destination",
+		message: "exactly one of name (a Service) and host",
+	},
+	{
 		name: "L4 and HTTP matches in one rule",
 		object: rule({
 			match: [{ tcp: { sni: ["a.example.com"] } }, { path: "/" }],
