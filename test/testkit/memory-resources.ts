@@ -65,12 +65,14 @@ export class MemoryResources implements ProxyResources, ProxyDirectory {
 	}
 }
 
-/** A resource whose content is of no interest: its version stands for it. */
+/** A resource whose content is of no interest: its version stands for it. One of version `2>one` points at the cluster `one`. */
 export function resource(name: string, version = "1"): Resource {
+	const [, cluster] = version.split(">");
 	return {
 		name,
 		version,
 		bytes: new TextEncoder().encode(`${name}@${version}`),
 		origins: [],
+		...(cluster !== undefined && { clusters: [cluster] }),
 	};
 }

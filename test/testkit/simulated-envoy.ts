@@ -1,7 +1,8 @@
 // A client of a delta stream that behaves as Envoy does, in small: it names
 // endpoints and routes by what its clusters and listeners say, asks for virtual
 // hosts once, keeps what it has when a stream breaks, and reads its messages
-// only when told to. Content stands in versions: `2>one` points at `one`.
+// only when told to. A cluster serves from the first endpoints that come after
+// it, as it does in Envoy. Content stands in versions: `2>one` points at `one`.
 
 import { fromBinary } from "@bufbuild/protobuf";
 import { DeltaDiscoveryResponseSchema } from "../../src/gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
@@ -9,6 +10,7 @@ import {
 	type DeltaRequest,
 	DeltaStream,
 } from "../../src/xds/protocol/delta.ts";
+import type { Resource } from "../../src/xds/resource.ts";
 import { type ResourceType, sendOrder } from "../../src/xds/resource-type.ts";
 import type { MemoryResources } from "./memory-resources.ts";
 
@@ -27,6 +29,14 @@ export function target(version: string): string {
 /** The route configuration that a virtual host belongs to. */
 export function tableOf(virtualHost: string): string {
 	return virtualHost.slice(0, virtualHost.indexOf("/"));
+}
+
+/** What the server is told, and how it is set up. */
+export interface SimulationOptions {
+	/** How long a cluster must stay after nothing points there any more. */
+	readonly removalDelayMs?: number;
+	/** Whether a proxy like this one has accepted the resource before. */
+	readonly isProven?: (resource: Resource) => boolean;
 }
 
 /** See the head of this file. */
@@ -48,6 +58,11 @@ export class SimulatedEnvoy {
 	readonly received: string[] = [];
 
 	readonly #resources: MemoryResources;
+	readonly #options: SimulationOptions;
+	/** Clusters that have had endpoints since they came. */
+	readonly #warm = new Set<string>();
+	/** By cluster: when something last pointed at it. */
+	readonly #pointedAtMs = new Map<string, number>();
 	#server: DeltaStream;
 	#stop: () => void = () => {};
 	/** What the server has heard on this stream. */
@@ -61,8 +76,9 @@ export class SimulatedEnvoy {
 		readonly route: Set<string>;
 	} = { endpoint: new Set(), route: new Set() };
 
-	constructor(resources: MemoryResources) {
+	constructor(resources: MemoryResources, options: SimulationOptions = {}) {
 		this.#resources = resources;
+		this.#options = options;
 		this.#server = this.#connect();
 	}
 
@@ -97,13 +113,17 @@ export class SimulatedEnvoy {
 			this.#send(type, { nonce, error: "refused" });
 			return;
 		}
+		this.#notePointedAt();
 		for (const [name, version] of content) {
 			this.received.push(`${type} ${name}`);
 			if (version !== undefined) {
-				if (this.#wants(type, name)) this.has[type].set(name, version);
+				if (!this.#wants(type, name)) continue;
+				this.has[type].set(name, version);
+				if (type === "endpoint") this.#warm.add(name);
 			}
 			// Envoy ignores the removal of endpoints and routes; it drops them with what needs them.
 			else if (type !== "endpoint" && type !== "route") {
+				if (type === "cluster") this.#noteRemoval(name);
 				this.has[type].delete(name);
 			}
 		}
@@ -161,8 +181,13 @@ export class SimulatedEnvoy {
 		this.#sentOnStream = new Map();
 		const server = new DeltaStream(
 			this.#resources,
-			{ maxNames: 1000, maxKept: 1000, removalDelayMs: 0 },
+			{
+				maxNames: 1000,
+				maxKept: 1000,
+				removalDelayMs: this.#options.removalDelayMs ?? 0,
+			},
 			this.nowMs,
+			this.#options.isProven,
 		);
 		this.#stop = this.#resources.subscribe((changed) => {
 			server.changed(changed);
@@ -267,6 +292,22 @@ export class SimulatedEnvoy {
 		}
 	}
 
+	#notePointedAt(): void {
+		for (const [name, version] of this.has.virtualHost) {
+			if (!this.has.route.has(tableOf(name))) continue;
+			this.#pointedAtMs.set(target(version), this.nowMs);
+		}
+	}
+
+	/** A request that is in flight may look for its cluster for so long after its route was chosen. */
+	#noteRemoval(cluster: string): void {
+		this.#warm.delete(cluster);
+		const restedMs =
+			this.nowMs - (this.#pointedAtMs.get(cluster) ?? Number.NEGATIVE_INFINITY);
+		if (restedMs >= (this.#options.removalDelayMs ?? 0)) return;
+		this.complaints.push(`${cluster} went after ${restedMs} ms`);
+	}
+
 	/** No route may point at a cluster that is not there or has not got its endpoints. */
 	#check(): void {
 		if (this.refusedClusters) return;
@@ -277,7 +318,7 @@ export class SimulatedEnvoy {
 				this.complaints.push(
 					`${name} points at ${cluster}, which is not there`,
 				);
-			} else if (!this.has.endpoint.has(cluster)) {
+			} else if (!this.#warm.has(cluster)) {
 				this.complaints.push(`${name} points at ${cluster} without endpoints`);
 			}
 		}

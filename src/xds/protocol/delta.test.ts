@@ -467,13 +467,13 @@ describe("DeltaStream", () => {
 			});
 			talk.changeAll({ cluster: ["bad", "good"] });
 			talk.ask("cluster", { nonce: only(talk.sent()).nonce, error: "no" });
-			talk.change("virtualHost", "r/a@2");
+			talk.change("virtualHost", "r/a@2>good");
 			const first = only(talk.sent());
 			expect(first.body).to.deep.equal(["bad@1"]);
 			talk.ask("cluster", { nonce: first.nonce, error: "no" });
-			expect(talk.said()).to.deep.equal([
+			expect(talk.settle()).to.deep.equal([
 				"cluster: good@1",
-				"virtualHost: r/a@2",
+				"virtualHost: r/a@2>good",
 			]);
 		});
 
@@ -527,16 +527,17 @@ describe("DeltaStream", () => {
 			talk.changeAll({
 				cluster: ["new"],
 				endpoint: ["new"],
-				virtualHost: ["r/a@2"],
+				virtualHost: ["r/a@2>new"],
 			});
-			expect(talk.said()).to.deep.equal([
-				"cluster: new@1",
-				"endpoint: new@1",
-				"virtualHost: r/a@2",
-			]);
+			const [cluster, endpoint, ...others] = talk.sent();
+			expect(cluster?.body).to.deep.equal(["new@1"]);
+			expect(endpoint?.body).to.deep.equal(["new@1"]);
+			expect(others).to.deep.equal([]);
+			talk.ask("cluster", { nonce: cluster?.nonce ?? "" });
+			expect(talk.said()).to.deep.equal(["virtualHost: r/a@2>new"]);
 		});
 
-		it("does not send a virtual host while a new cluster waits to be sent", () => {
+		it("does not send a virtual host while a cluster that it needs waits to be sent", () => {
 			const talk = settled({
 				cluster: ["x"],
 				route: ["r"],
@@ -544,12 +545,62 @@ describe("DeltaStream", () => {
 			});
 			talk.change("cluster", "x@2");
 			const { nonce } = only(talk.sent());
-			talk.changeAll({ cluster: ["new"], virtualHost: ["r/a@2"] });
+			talk.changeAll({ cluster: ["new"], virtualHost: ["r/a@2>new"] });
 			expect(talk.said()).to.deep.equal([]);
 			talk.ask("cluster", { nonce });
-			expect(talk.said()).to.deep.equal([
+			expect(talk.settle()).to.deep.equal([
 				"cluster: new@1",
-				"virtualHost: r/a@2",
+				"virtualHost: r/a@2>new",
+			]);
+		});
+
+		it("does not send a virtual host before the endpoints of a cluster that went and came back", () => {
+			const talk = settled({
+				cluster: ["x"],
+				endpoint: ["x"],
+				route: ["r"],
+				virtualHost: ["r/a@1>x"],
+			});
+			const before = talk.changeAll({ cluster: ["y"], endpoint: ["y"] }).sent();
+			talk.changeAll({ cluster: ["-y"], endpoint: ["-y"] });
+			for (const { type, nonce } of before) talk.ask(type, { nonce });
+			talk.settle();
+			talk.changeAll({
+				cluster: ["y"],
+				endpoint: ["y"],
+				virtualHost: ["r/a@2>y"],
+			});
+			expect(talk.settle()).to.deep.equal([
+				"cluster: y@1",
+				"endpoint: y@1",
+				"virtualHost: r/a@2>y",
+			]);
+		});
+
+		it("sends the endpoints first of a cluster that a proxy brings without them", () => {
+			const talk = new Conversation().changeAll({
+				cluster: ["x", "y"],
+				endpoint: ["x@2", "y"],
+				listener: ["l"],
+				route: ["r"],
+				virtualHost: ["r/a@2>y"],
+			});
+			const had = (...names: readonly string[]) => ({
+				initialVersions: new Map(names.map((name) => [name, "1"])),
+			});
+			talk.ask("cluster", had("x", "y"));
+			talk.ask("endpoint", { subscribe: ["x"], ...had("x") });
+			const [, inFlight] = talk.sent();
+			expect(inFlight?.body).to.deep.equal(["x@2"]);
+			talk.ask("listener", had("l"));
+			talk.ask("route", { subscribe: ["r"], ...had("r") });
+			talk.ask("virtualHost", had("r/a"));
+			expect(talk.said()).to.deep.equal(["listener: "]);
+			talk.ask("endpoint", { subscribe: ["y"] });
+			talk.ask("endpoint", { nonce: inFlight?.nonce ?? "" });
+			expect(talk.said()).to.deep.equal([
+				"endpoint: y@1",
+				"virtualHost: r/a@2>y",
 			]);
 		});
 
@@ -625,15 +676,61 @@ describe("DeltaStream", () => {
 				cluster: ["x", "y"],
 				listener: ["l"],
 				route: ["r"],
-				virtualHost: ["r/a"],
+				virtualHost: ["r/a@1>y"],
 			});
-			talk.changeAll({ cluster: ["-y"], virtualHost: ["r/a@2"] });
+			talk.changeAll({ cluster: ["-y"], virtualHost: ["r/a@2>x"] });
 			talk.ask("virtualHost", { nonce: only(talk.sent()).nonce, error: "no" });
 			expect(talk.settle()).to.deep.equal([]);
 			talk.nowMs += 1000;
-			talk.change("virtualHost", "r/a@3");
+			talk.change("virtualHost", "r/a@3>x");
 			expect(talk.settle()).to.deep.equal([
-				"virtualHost: r/a@3",
+				"virtualHost: r/a@3>x",
+				"cluster: -y",
+			]);
+		});
+
+		it("keeps no other cluster for a rejected virtual host", () => {
+			const talk = settled({
+				cluster: ["x", "y", "z"],
+				listener: ["l"],
+				route: ["r"],
+				virtualHost: ["r/a@1>y", "r/b@1>z"],
+			});
+			talk.changeAll({ cluster: ["-y"], virtualHost: ["r/a@2>x"] });
+			talk.ask("virtualHost", { nonce: only(talk.sent()).nonce, error: "no" });
+			talk.nowMs += 1000;
+			talk.changeAll({ cluster: ["-z"], virtualHost: ["r/b@2>x"] });
+			expect(talk.settle()).to.deep.equal([
+				"virtualHost: r/b@2>x",
+				"cluster: -z",
+			]);
+		});
+
+		it("keeps every cluster for a virtual host that the proxy brought in an unknown form and does not let be replaced", () => {
+			const talk = new Conversation().changeAll({
+				cluster: ["x"],
+				listener: ["l"],
+				route: ["r"],
+				virtualHost: ["r/a@2>x"],
+			});
+			const had = (...names: readonly string[]) => ({
+				initialVersions: new Map(names.map((name) => [name, "1"])),
+			});
+			talk.ask("cluster", had("x", "y"));
+			talk.ask("listener", had("l"));
+			talk.ask("route", { subscribe: ["r"], ...had("r") });
+			talk.ask("virtualHost", had("r/a"));
+			for (const { type, nonce } of talk.sent()) {
+				talk.ask(type, {
+					nonce,
+					error: type === "virtualHost" ? "no" : undefined,
+				});
+			}
+			expect(talk.settle()).to.deep.equal([]);
+			talk.nowMs += 1000;
+			talk.change("virtualHost", "r/a@3>x");
+			expect(talk.settle()).to.deep.equal([
+				"virtualHost: r/a@3>x",
 				"cluster: -y",
 			]);
 		});

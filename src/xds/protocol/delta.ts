@@ -3,6 +3,7 @@ import type { ResourceType } from "../resource-type.ts";
 import { deltaResponse } from "./frames.ts";
 import { provenFirst, type Wanted } from "./proven-first.ts";
 import {
+	beforeAnyChange,
 	type Content,
 	type Delivery,
 	type RequestOutcome,
@@ -23,12 +24,6 @@ export interface DeltaRequest {
 	/** Why that response was rejected, in the proxy's words; undefined when it was not. */
 	readonly error: string | undefined;
 }
-
-/**
- * Number of what a proxy brought from an earlier stream: older than any removal,
- * so a removal waits until it is known to be current.
- */
-const beforeAnyChange = 0;
 
 const none: ReadonlySet<string> = new Set();
 
@@ -125,7 +120,10 @@ export class DeltaStream extends StreamState {
 			const forced = reason === "forced";
 			const resource = this.resources.get(type, name);
 			if (resource && this.mustWaitForOwnClusters(resource)) {
-				if (!state.pending.has(name)) state.look(name, this.change, reason);
+				// What went apart has waited for nobody knows how long.
+				if (!state.pending.has(name)) {
+					state.look(name, beforeAnyChange, reason);
+				}
 				continue;
 			}
 			state.pending.delete(name);
@@ -209,6 +207,9 @@ export class DeltaStream extends StreamState {
 			const resource = this.resources.get(type, name);
 			const isCurrent = resource?.version === version;
 			state.hold(resource?.name ?? name, isCurrent ? resource : version);
+			// The earlier stream may have ended between a cluster and its endpoints; it says which it has in its next request.
+			if (type === "cluster") this.noteCold(resource?.name ?? name);
+			if (type === "endpoint") this.noteWarm(name);
 			if (isCurrent) resources.push(resource);
 			else state.look(name, beforeAnyChange, "changed");
 		}
@@ -277,6 +278,7 @@ export class DeltaStream extends StreamState {
 
 	#forget(type: ResourceType, name: string): void {
 		this.types[type].forget(name);
+		if (type === "cluster") this.loseCluster(name);
 		// It was dropped with the last cluster of this name; the next one is on its way.
 		if (type === "endpoint" && this.#isArriving(name)) {
 			this.types.endpoint.look(name, this.change, "forced");

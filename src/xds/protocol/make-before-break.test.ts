@@ -24,6 +24,7 @@ class Proxy {
 		this.resources,
 		{ maxNames: 100, maxKept: 100, removalDelayMs },
 		0,
+		({ version }) => !version.startsWith("unproven"),
 	);
 	nowMs = 0;
 
@@ -189,6 +190,27 @@ describe("a cluster at which nothing points any more", () => {
 		const [sent] = proxy.sent();
 		proxy.nowMs += removalDelayMs;
 		if (sent) proxy.answer(sent);
+		expect(proxy.settle()).to.deep.equal([]);
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal(["cluster -y"]);
+	});
+
+	it("stays as long as what no longer points there is not acknowledged, also when that went apart and other changes came since", () => {
+		const proxy = new Proxy(["x", "y"], { a: "y", b: "x" });
+		proxy.change(gone("y"), host("a", "unproven", "x"), host("b", "2", "x"));
+		const [proven] = proxy.sent();
+		expect(proven?.text).to.equal("virtualHost r/b@2");
+		proxy.change(cluster("x", "2"));
+		if (proven) proxy.answer(proven);
+		const sent = proxy.sent();
+		const apart = sent.find(({ type }) => type === "virtualHost");
+		expect(apart?.text).to.equal("virtualHost r/a@unproven");
+		for (const one of sent) if (one !== apart) proxy.answer(one);
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal([]);
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal([]);
+		if (apart) proxy.answer(apart);
 		expect(proxy.settle()).to.deep.equal([]);
 		proxy.nowMs += removalDelayMs;
 		expect(proxy.settle()).to.deep.equal(["cluster -y"]);

@@ -226,13 +226,74 @@ describe("SotwStream", () => {
 		talk.ask("route", ["r"], { nonce: only(talk.sent()).nonce });
 		talk.nowMs += 1000;
 
-		talk.change({ cluster: ["x@2", "new"], endpoint: ["new"], route: ["r@2"] });
+		talk.change({
+			cluster: ["x@2", "new"],
+			endpoint: ["new"],
+			route: ["r@2>new"],
+		});
 		const burst = talk.sent();
 		expect(
 			burst.map(({ type, body }) => `${type}: ${body.join(" ")}`),
 		).to.deep.equal(["cluster: x@2 new@1", "endpoint: x@1"]);
+		talk.ask("cluster", [], { nonce: burst[0]?.nonce ?? "" });
+		expect(talk.said()).to.deep.equal([]);
 		talk.ask("endpoint", ["x", "new"], { nonce: burst[1]?.nonce ?? "" });
-		expect(talk.said()).to.deep.equal(["endpoint: new@1", "route: r@2"]);
+		expect(talk.said()).to.deep.equal(["endpoint: new@1", "route: r@2>new"]);
+	});
+
+	it("sends a route that points at a new cluster when the client has acknowledged it, and holds up no other", () => {
+		const talk = new Conversation().change({
+			cluster: ["x"],
+			route: ["r@1>x", "s@1>x"],
+		});
+		talk.ask("cluster");
+		talk.ask("cluster", [], { nonce: only(talk.sent()).nonce });
+		talk.ask("route", ["r", "s"]);
+		talk.ask("route", ["r", "s"], { nonce: only(talk.sent()).nonce });
+		talk.nowMs += 1000;
+		talk.change({ cluster: ["y"], route: ["r@2>y", "s@2>x"] });
+		const [clusters, routes, ...others] = talk.sent();
+		expect(clusters?.body).to.deep.equal(["x@1", "y@1"]);
+		expect(routes?.body).to.deep.equal(["s@2>x"]);
+		expect(others).to.deep.equal([]);
+		talk.ask("route", ["r", "s"], { nonce: routes?.nonce ?? "" });
+		talk.ask("cluster", [], { nonce: clusters?.nonce ?? "" });
+		talk.nowMs += 1000;
+		expect(talk.said()).to.deep.equal(["route: r@2>y"]);
+	});
+
+	it("keeps a listener in the list as it was until the client has acknowledged the cluster that the new form points at", () => {
+		const talk = new Conversation().change({
+			cluster: ["x"],
+			listener: ["k", "l@1>x"],
+		});
+		talk.ask("cluster");
+		talk.ask("cluster", [], { nonce: only(talk.sent()).nonce });
+		talk.ask("listener");
+		talk.ask("listener", [], { nonce: only(talk.sent()).nonce });
+		talk.change({ cluster: ["y"], listener: ["k@2", "l@2>y", "m@1>y"] });
+		const [clusters, listeners, ...others] = talk.sent();
+		expect(clusters?.body).to.deep.equal(["x@1", "y@1"]);
+		expect(listeners?.body).to.deep.equal(["k@2", "l@1>x"]);
+		expect(others).to.deep.equal([]);
+		talk.ask("listener", [], { nonce: listeners?.nonce ?? "" });
+		expect(talk.said()).to.deep.equal([]);
+		talk.ask("cluster", [], { nonce: clusters?.nonce ?? "" });
+		expect(talk.said()).to.deep.equal(["listener: k@2 l@2>y m@1>y"]);
+	});
+
+	it("holds no route back for a cluster that the client did not ask for", () => {
+		const talk = new Conversation().change({
+			cluster: ["x", "y"],
+			route: ["r@1>x"],
+		});
+		talk.ask("route", ["r"]);
+		talk.ask("route", ["r"], { nonce: only(talk.sent()).nonce });
+		talk.ask("cluster", ["x"]);
+		talk.ask("cluster", ["x"], { nonce: only(talk.sent()).nonce });
+		talk.nowMs += 1000;
+		talk.change({ route: ["r@2>y"] });
+		expect(talk.said()).to.deep.equal(["route: r@2>y"]);
 	});
 
 	it("keeps a cluster in the list until the route that pointed there is replaced", () => {

@@ -3,6 +3,7 @@ import type { ResourceType } from "../resource-type.ts";
 import { sotwResponse } from "./frames.ts";
 import { provenFirst, type Wanted } from "./proven-first.ts";
 import {
+	beforeAnyChange,
 	type Content,
 	type RequestOutcome,
 	StreamState,
@@ -71,11 +72,11 @@ export class SotwStream extends StreamState {
 		const { asked, dropped, wildcardAsked, wildcardEnded } =
 			subscription.replace(request.names, isFullState(type));
 		for (const name of dropped) {
-			if (!this.mayHave(type, name)) state.forget(name);
+			if (!this.mayHave(type, name)) this.#forget(type, name);
 		}
 		if (wildcardEnded) {
 			for (const name of [...state.held.keys(), ...state.pending.keys()]) {
-				if (!this.mayHave(type, name)) state.forget(name);
+				if (!this.mayHave(type, name)) this.#forget(type, name);
 			}
 		}
 		const isInitial = nonce === "";
@@ -95,6 +96,11 @@ export class SotwStream extends StreamState {
 			resumed: undefined,
 			...this.settle(type, nonce, request.error, nowMs),
 		};
+	}
+
+	#forget(type: ResourceType, name: string): void {
+		this.types[type].forget(name);
+		if (type === "cluster") this.loseCluster(name);
 	}
 
 	protected override collect(
@@ -121,8 +127,9 @@ export class SotwStream extends StreamState {
 	): Content | undefined {
 		const wanted: Wanted[] = [];
 		for (const [name, reason] of names) {
-			state.pending.delete(name);
 			const resource = this.resources.get(type, name);
+			if (this.#mustWait(type, state, resource, reason)) continue;
+			state.pending.delete(name);
 			if (resource === undefined) {
 				if (state.hasSent(name) && !state.rejectedRemoval(name)) {
 					state.go(name, this.change);
@@ -167,6 +174,23 @@ export class SotwStream extends StreamState {
 		};
 	}
 
+	/** Whether the turn of a resource comes only after that of clusters at which it points; then it stays pending. */
+	#mustWait(
+		type: ResourceType,
+		state: TypeState,
+		resource: Resource | undefined,
+		reason: LookReason,
+	): boolean {
+		if (resource === undefined || !this.mayHave(type, resource.name)) {
+			return false;
+		}
+		if (!this.mustWaitForOwnClusters(resource)) return false;
+		if (!state.pending.has(resource.name)) {
+			state.look(resource.name, beforeAnyChange, reason);
+		}
+		return true;
+	}
+
 	/** What is new to the client; what is gone cannot be said. */
 	#collectChanges(
 		type: ResourceType,
@@ -181,8 +205,9 @@ export class SotwStream extends StreamState {
 				state.apart.last([name]);
 				continue;
 			}
-			state.pending.delete(name);
 			const resource = this.resources.get(type, name);
+			if (this.#mustWait(type, state, resource, reason)) continue;
+			state.pending.delete(name);
 			if (resource === undefined) {
 				state.lose(name);
 				state.rejected.delete(name);
@@ -217,7 +242,9 @@ export class SotwStream extends StreamState {
 		const withheld = new Set<string>();
 		for (const resource of this.#wanted(type, state)) {
 			const { name } = resource;
-			if (isFresh.has(name) || !state.isWithheld(name)) {
+			const isWithheld =
+				state.isWithheld(name) || this.mustWaitForOwnClusters(resource);
+			if (isFresh.has(name) || !isWithheld) {
 				list.push(resource);
 				continue;
 			}

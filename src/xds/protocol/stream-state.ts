@@ -36,6 +36,9 @@ const silentTypeMs = 5000;
  */
 const maxResting = 1000;
 
+/** Number of what may be older than any change that this stream has seen. */
+export const beforeAnyChange = 0;
+
 /** Envoy joins the failures of a whole response; this much of it is kept. */
 const maxMessageLength = 4096;
 
@@ -137,8 +140,8 @@ export abstract class StreamState {
 	/** Whether a proxy like this one has accepted the resource before. */
 	protected readonly isProven: (resource: Resource) => boolean;
 	readonly #startedMs: number;
-	/** New clusters that were sent and whose endpoints were not; nothing may point at them yet. */
-	readonly #awaitingEndpoints = new Set<string>();
+	/** Clusters that the proxy got new and whose endpoints it was not sent since; Envoy does not use them yet. */
+	readonly #cold = new Set<string>();
 	#wakeAtMs: number | undefined;
 	/**
 	 * One bit for each type that is worth a look. Each change asks every stream,
@@ -202,13 +205,16 @@ export abstract class StreamState {
 				if (state.hasNoRemovals) this.#mayHaveWork &= ~bitOf[type];
 				continue;
 			}
-			if (this.#mustWaitForClusters(type)) continue;
-			const since = state.pending.size === 0 ? this.change : state.pendingSince;
+			let since = state.pending.size === 0 ? this.change : state.pendingSince;
 			const changesFirst = hasWork && (state.apart.isEmpty || state.sentApart);
 			let content = changesFirst
 				? this.#collectChanges(type, state, nowMs)
 				: undefined;
-			content ??= this.#collectApart(type, state, nowMs);
+			if (content === undefined) {
+				content = this.#collectApart(type, state, nowMs);
+				// Nobody notes how long each of these has waited.
+				if (content !== undefined) since = beforeAnyChange;
+			}
 			// What went apart and is gone by now has become a change.
 			if (!changesFirst && state.pending.size > 0) {
 				content ??= this.#collectChanges(type, state, nowMs);
@@ -247,6 +253,7 @@ export abstract class StreamState {
 			// What is gone is removed now; anything else is looked up when the turn of its group comes.
 			if (this.resources.get(type, name) === undefined) {
 				state.apart.delete(name);
+				state.look(name, beforeAnyChange, "changed");
 			} else state.pending.delete(name);
 		}
 		const content = this.collect(type, state, state.pending, nowMs);
@@ -266,7 +273,7 @@ export abstract class StreamState {
 			for (const name of state.apart.take()) {
 				const isThere = this.resources.get(type, name) !== undefined;
 				if (isThere) names.set(name, "retry");
-				else state.look(name, this.change, "retry");
+				else state.look(name, beforeAnyChange, "retry");
 			}
 			if (names.size === 0) continue;
 			const content = this.collect(type, state, names, nowMs);
@@ -394,18 +401,28 @@ export abstract class StreamState {
 
 	/**
 	 * Whether a resource points at a cluster that the proxy is to have and has not
-	 * acknowledged yet. One that it refuses for certain is not waited for: what
-	 * else the resource says must not suffer.
+	 * acknowledged yet, or whose endpoints it was not sent. One that it refuses for
+	 * certain is not waited for: what else the resource says must not suffer.
 	 */
 	protected mustWaitForOwnClusters({ clusters = [] }: Resource): boolean {
 		const state = this.types.cluster;
 		if (state.subscription === undefined) return false;
-		return clusters.some(
-			(name) =>
-				!state.held.has(name) &&
-				!state.isCondemned(name) &&
-				this.mayHave("cluster", name) &&
-				this.resources.get("cluster", name) !== undefined,
+		return clusters.some((name) => {
+			if (!this.mayHave("cluster", name)) return false;
+			if (this.resources.get("cluster", name) === undefined) return false;
+			const isGoing =
+				state.inFlight?.sent.has(name) === true && !state.hasSent(name);
+			if (!isGoing && state.held.has(name)) return this.#isCold(name);
+			return !state.isCondemned(name);
+		});
+	}
+
+	/** Whether a cluster that the proxy has cannot be used before its endpoints are sent. */
+	#isCold(cluster: string): boolean {
+		return (
+			this.#cold.has(cluster) &&
+			this.types.endpoint.subscription !== undefined &&
+			this.resources.get("endpoint", cluster) !== undefined
 		);
 	}
 
@@ -439,12 +456,39 @@ export abstract class StreamState {
 	 * its route was chosen.
 	 */
 	#rest(state: TypeState, nowMs: number): void {
+		if (state.removals.size === 0) return;
+		const kept = this.#keptClusters();
+		if (kept === "any") return;
 		for (const [name, change] of state.removals) {
 			// They stand in the order in which they went: what must wait for an older change must wait for the newer ones, too.
-			if (!this.#mayBeRemoved("cluster", name, change, nowMs)) break;
+			if (!this.#nothingPointsSince(change, nowMs)) return;
+			if (kept.has(name)) continue;
 			state.removals.delete(name);
 			state.resting.set(name, nowMs);
 		}
+	}
+
+	/**
+	 * Clusters at which something points that the proxy goes on using, because it
+	 * refused what should have replaced it; "any" when nobody knows what that says.
+	 */
+	#keptClusters(): ReadonlySet<string> | "any" {
+		const kept = new Set<string>();
+		for (const type of this.pointingAtClusters) {
+			const { held, rejected } = this.types[type];
+			for (const name of rejected.keys()) {
+				const older = held.get(name);
+				if (typeof older === "string") return "any";
+				for (const cluster of older?.clusters ?? []) kept.add(cluster);
+			}
+		}
+		return kept;
+	}
+
+	#nothingPointsSince(change: number, nowMs: number): boolean {
+		return this.pointingAtClusters.every((pointing) =>
+			this.#isSettled(pointing, change, nowMs),
+		);
 	}
 
 	#hasRested(state: TypeState, sinceMs: number, nowMs: number): boolean {
@@ -454,18 +498,14 @@ export abstract class StreamState {
 		return false;
 	}
 
-	/** Whether nothing points any more at a resource that was gone at `change`. */
+	/** Whether nothing points any more at a resource that was gone at `change`; clusters rest besides. */
 	#mayBeRemoved(
-		type: ResourceType,
+		type: Exclude<ResourceType, "cluster">,
 		name: string,
 		change: number,
 		nowMs: number,
 	): boolean {
 		switch (type) {
-			case "cluster":
-				return this.pointingAtClusters.every((pointing) =>
-					this.#isSettled(pointing, change, nowMs),
-				);
 			case "endpoint":
 				// Envoy drops the endpoints with the cluster: of one that is to go, they go after it.
 				return (
@@ -473,16 +513,35 @@ export abstract class StreamState {
 					this.resources.get("cluster", name) !== undefined
 				);
 			case "route":
-				return this.#isSettled("listener", change, nowMs);
+				return (
+					this.#isSettled("listener", change, nowMs) &&
+					!this.#keepsOlderListener()
+				);
 			case "listener":
 			case "virtualHost":
 				return true;
 		}
 	}
 
-	/** Whether a cluster was sent whose endpoints were not. */
+	/** Whether the proxy got a cluster new and was not sent its endpoints since. */
 	protected awaitsEndpoints(cluster: string): boolean {
-		return this.#awaitingEndpoints.has(cluster);
+		return this.#cold.has(cluster);
+	}
+
+	/** Notes that the proxy has a cluster and not its endpoints. */
+	protected noteCold(cluster: string): void {
+		this.#cold.add(cluster);
+	}
+
+	/** Notes that the proxy has the endpoints of a cluster. */
+	protected noteWarm(cluster: string): void {
+		this.#cold.delete(cluster);
+	}
+
+	/** Notes that the proxy does not have a cluster any more; Envoy drops its endpoints with it. */
+	protected loseCluster(cluster: string): void {
+		this.#cold.delete(cluster);
+		this.types.endpoint.lose(cluster);
 	}
 
 	/** Takes the answer to a response; nothing happens when the nonce is not that of the response in flight. */
@@ -502,7 +561,6 @@ export abstract class StreamState {
 		}
 		state.inFlight = undefined;
 		state.pacer.answered(nowMs);
-		if (type === "cluster") this.#stopAwaiting();
 		if (error === undefined) {
 			const acknowledged = this.#acknowledge(type, state, inFlight);
 			return { acknowledged, rejected: undefined };
@@ -520,7 +578,7 @@ export abstract class StreamState {
 	#isolate(
 		type: ResourceType,
 		state: TypeState,
-		{ sent }: InFlight,
+		{ sent, since }: InFlight,
 		{ resources, removed }: Delivery,
 		error: string,
 	): readonly Resource[] {
@@ -528,7 +586,7 @@ export abstract class StreamState {
 		for (const name of removed) {
 			// No proxy has a reason to refuse a removal; it came with what was refused.
 			state.rejected.delete(name);
-			state.look(name, this.change, "retry");
+			state.look(name, since, "changed");
 		}
 		const names = resources.map(({ name }) => name);
 		const isRefused = new Set(names);
@@ -547,17 +605,6 @@ export abstract class StreamState {
 		return [];
 	}
 
-	/** A cluster that is answered for is warm, rejected, or has no use for endpoints; only what is about to be sent still counts. */
-	#stopAwaiting(): void {
-		const endpoints = this.types.endpoint;
-		for (const name of this.#awaitingEndpoints) {
-			const isNext =
-				(endpoints.pending.has(name) || endpoints.apart.names.has(name)) &&
-				this.mayHave("endpoint", name);
-			if (!isNext) this.#awaitingEndpoints.delete(name);
-		}
-	}
-
 	#acknowledge(
 		type: ResourceType,
 		state: TypeState,
@@ -570,6 +617,7 @@ export abstract class StreamState {
 			state.rejected.delete(name);
 			if (resource === undefined) {
 				state.lose(name);
+				if (type === "cluster") this.loseCluster(name);
 				removed.push(name);
 			} else if (this.mayHave(type, name)) {
 				if (state.held.get(name) !== resource) resources.push(resource);
@@ -591,12 +639,12 @@ export abstract class StreamState {
 				if (this.resources.get("endpoint", name) === undefined) continue;
 				// Envoy warms a cluster until it is told its endpoints, also after an update, and does not ask again.
 				this.types.endpoint.look(name, this.change, "forced");
-				if (!state.hasSent(name)) this.#awaitingEndpoints.add(name);
+				if (!state.held.has(name)) this.#cold.add(name);
 			}
 		}
 		if (type === "endpoint") {
 			for (const [name, resource] of content.sent) {
-				if (resource !== undefined) this.#awaitingEndpoints.delete(name);
+				if (resource !== undefined) this.noteWarm(name);
 			}
 		}
 		// Resources of the other types have others looked at when they are sent.
@@ -623,7 +671,8 @@ export abstract class StreamState {
 
 	#hasRemovals(type: ResourceType, state: TypeState, nowMs: number): boolean {
 		// Asked of every type of every stream for each change: nothing is made where there is nothing.
-		if (type === "cluster" && state.removals.size + state.resting.size > 0) {
+		if (type === "cluster") {
+			if (state.hasNoRemovals) return false;
 			this.#rest(state, nowMs);
 			for (const sinceMs of state.resting.values()) {
 				return this.#hasRested(state, sinceMs, nowMs);
@@ -637,39 +686,14 @@ export abstract class StreamState {
 		return false;
 	}
 
-	/** A route to a cluster that the proxy does not have, or that has no endpoints yet, answers 503. */
-	#mustWaitForClusters(type: ResourceType): boolean {
-		if (type === "cluster" || type === "endpoint") return false;
-		if (this.#awaitingEndpoints.size > 0) {
-			for (const name of this.#awaitingEndpoints) {
-				if (this.resources.get("endpoint", name) !== undefined) return true;
-			}
-		}
-		return this.#hasUnsentNames("cluster") || this.#hasUnsentNames("endpoint");
-	}
-
-	/** Whether something waits to be sent of which the proxy has no older form. */
-	#hasUnsentNames(type: ResourceType): boolean {
-		const state = this.types[type];
-		if (state.subscription === undefined) return false;
-		if (!state.apart.isEmpty && this.#hasUnheldApart(type, state)) return true;
-		if (state.pending.size === 0) return false;
-		for (const name of state.pending.keys()) {
-			if (state.hasSent(name) || !this.mayHave(type, name)) continue;
-			if (this.resources.get(type, name) !== undefined) return true;
-		}
+	/** Whether the proxy goes on with a listener that it did not let be replaced, which may name any route configuration. */
+	#keepsOlderListener(): boolean {
+		const { held, rejected } = this.types.listener;
+		for (const name of rejected.keys()) if (held.has(name)) return true;
 		return false;
 	}
 
-	#hasUnheldApart(type: ResourceType, state: TypeState): boolean {
-		for (const name of state.apart.names) {
-			if (state.held.has(name) || !this.mayHave(type, name)) continue;
-			if (this.resources.get(type, name) !== undefined) return true;
-		}
-		return false;
-	}
-
-	/** Whether the proxy has acknowledged everything of this type up to a change. */
+	/** Whether the proxy has answered for everything of this type up to a change. */
 	#isSettled(type: ResourceType, change: number, nowMs: number): boolean {
 		const state = this.types[type];
 		if (state.subscription === undefined) {
@@ -683,11 +707,7 @@ export abstract class StreamState {
 		if (state.inFlight !== undefined && state.inFlight.since <= change) {
 			return false;
 		}
-		for (const removedAt of state.removals.values()) {
-			if (removedAt <= change) return false;
-		}
-		// What was rejected was not replaced: the proxy goes on with what it had, which may point anywhere.
-		return state.rejected.size === 0;
+		return state.removals.size === 0;
 	}
 
 	#wakeBy(atMs: number): void {
