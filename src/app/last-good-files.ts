@@ -14,6 +14,7 @@ import type { ApiObject } from "../api/objects.ts";
 import { parseObject } from "../api/parse-object.ts";
 import type { Logger } from "../observability/logger.ts";
 import type {
+	KeptAcceptance,
 	KeptRefusal,
 	LastGood,
 	LastGoodStore,
@@ -87,12 +88,14 @@ function fileOf(ref: ObjectRef): string {
 	return `${ref.kind}-${hash.slice(0, 32)}${suffix}`;
 }
 
-function printEntry({ ref, valid, proven, refusals }: LastGood): unknown {
+function printEntry(entry: LastGood): unknown {
+	const { ref, valid, proven, refusals, accepted = [] } = entry;
 	return {
 		ref,
 		...(valid && { valid: printObject(valid) }),
 		...(proven && { proven: printObject(proven) }),
 		refusals,
+		...(accepted.length > 0 && { accepted }),
 	};
 }
 
@@ -126,12 +129,15 @@ function parseEntry(value: unknown): LastGood | undefined {
 			? fromEarlier(parsed.object)
 			: undefined;
 	};
-	const refusals = value["refusals"];
+	const { refusals, accepted } = value;
 	return {
 		ref,
 		valid: form("valid"),
 		proven: form("proven"),
 		refusals: Array.isArray(refusals) ? refusals.flatMap(parseRefusal) : [],
+		...(Array.isArray(accepted) && {
+			accepted: accepted.flatMap(parseAcceptance),
+		}),
 	};
 }
 
@@ -152,11 +158,27 @@ function parseRef(value: unknown): ObjectRef | undefined {
 
 function parseRefusal(value: unknown): readonly KeptRefusal[] {
 	if (!isRecord(value)) return [];
-	const { content, software, proxy, message } = value;
+	const { content, software, proxy, message, isConfirmed } = value;
 	return typeof content === "string" &&
 		typeof software === "string" &&
 		typeof proxy === "string" &&
 		typeof message === "string"
-		? [{ content, software, proxy, message }]
+		? [
+				{
+					content,
+					software,
+					proxy,
+					message,
+					...(isConfirmed === true && { isConfirmed }),
+				},
+			]
+		: [];
+}
+
+function parseAcceptance(value: unknown): readonly KeptAcceptance[] {
+	if (!isRecord(value)) return [];
+	const { content, software } = value;
+	return typeof content === "string" && typeof software === "string"
+		? [{ content, software }]
 		: [];
 }

@@ -6,9 +6,10 @@
  */
 import { LastGoodKeeper } from "../controllers/last-good.ts";
 import { MeshController } from "../controllers/mesh.ts";
-import { Quarantine, type Verdicts } from "../controllers/quarantine.ts";
+import { Quarantine } from "../controllers/quarantine.ts";
+import type { Verdicts } from "../controllers/verdicts.ts";
 import type { Clock } from "../lib/clock.ts";
-import { buildMesh, type MeshBuild } from "../mesh/build.ts";
+import { buildEditions, type EditionsBuild } from "../mesh/editions.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { MetricsRegistry } from "../observability/metrics.ts";
 import type { LastGoodStore } from "../store/last-good.ts";
@@ -38,7 +39,7 @@ export interface PipelineParts {
 export interface Pipeline {
 	readonly store: ObjectStore;
 	readonly quarantine: Quarantine;
-	readonly mesh: MeshController<MeshBuild>;
+	readonly mesh: MeshController<EditionsBuild>;
 	readonly catalog: Catalog;
 	readonly connected: ConnectedProxies;
 	readonly proof: Proof;
@@ -69,7 +70,7 @@ export async function createPipeline(
 	const catalog = new Catalog();
 	const connected = new ConnectedProxies();
 	const proof = new Proof();
-	const own = proxyVerdicts(connected, catalog.distribution, proof, clock);
+	const own = proxyVerdicts(connected, catalog, proof);
 	const quarantine = stops.own(
 		new Quarantine({
 			inputs: {
@@ -95,9 +96,9 @@ export async function createPipeline(
 	const mesh = stops.own(
 		new MeshController({
 			inputs: { objects: quarantine.objects, allListed: store.allListed },
-			build: (objects, previous: MeshBuild | undefined) =>
-				buildMesh(quarantine.effective(objects), previous),
-			apply: (built) => catalog.update(built),
+			build: (objects, previous: EditionsBuild | undefined) =>
+				buildEditions(quarantine.forms(objects), previous),
+			apply: (built, editions) => catalog.update(built, editions),
 			holdOff: parts.holdOff,
 			clock,
 			logger: logger.child({ part: "mesh" }),

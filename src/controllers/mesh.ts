@@ -8,6 +8,7 @@
 import type { Objects } from "../api/objects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
+import type { MeshEdition } from "../mesh/editions.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -24,6 +25,8 @@ import { buildTimeMs, type HoldOff } from "./hold-off.ts";
 export interface BuiltMesh {
 	readonly mesh: Mesh;
 	readonly findings: readonly Finding[];
+	/** The same mesh for proxies that refuse some of it; the same list when none differs from the last build. */
+	readonly editions?: readonly MeshEdition[];
 }
 
 /** What the controller watches. */
@@ -37,8 +40,8 @@ export interface MeshInputs {
 export interface MeshControllerParts<Built extends BuiltMesh> {
 	readonly inputs: MeshInputs;
 	readonly build: (objects: Objects, previous: Built | undefined) => Built;
-	/** Puts a new mesh in force; a throw counts as a failed build. */
-	readonly apply: (mesh: Mesh) => void;
+	/** Puts a new mesh or new editions of it in force; a throw counts as a failed build. */
+	readonly apply: (mesh: Mesh, editions: readonly MeshEdition[]) => void;
 	readonly holdOff: HoldOff;
 	readonly clock: Clock;
 	readonly logger: Logger;
@@ -60,6 +63,8 @@ export interface MeshState {
 		| { readonly atMs: number; readonly error: unknown }
 		| undefined;
 }
+
+const noEditions: readonly MeshEdition[] = [];
 
 /**
  * Builds the mesh when objects have changed.
@@ -90,6 +95,7 @@ export class MeshController<Built extends BuiltMesh> {
 		| undefined;
 	#seen: Objects;
 	#built: Built | undefined;
+	#editions: readonly MeshEdition[] = noEditions;
 	#builtMs = Number.NEGATIVE_INFINITY;
 
 	/** Starts at once; disposing ends it. */
@@ -158,8 +164,10 @@ export class MeshController<Built extends BuiltMesh> {
 		try {
 			const objects = inputs.objects.value;
 			const built = build(objects, this.#built);
-			const { mesh, findings } = built;
-			if (mesh !== before.mesh) apply(mesh);
+			const { mesh, findings, editions = noEditions } = built;
+			if (mesh !== before.mesh || editions !== this.#editions)
+				apply(mesh, editions);
+			this.#editions = editions;
 			this.#built = built;
 			const tookMs = clock.monotonicMs() - startMs;
 			this.#builds.add(1, { result: "ok" });

@@ -10,7 +10,9 @@ import { MetricsRegistry } from "../observability/metrics.ts";
 import { emptyObjects } from "../store/empty-objects.ts";
 import type { LastGood } from "../store/last-good.ts";
 import { refKey } from "../store/ref-key.ts";
-import { Quarantine, type Verdict, type Verdicts } from "./quarantine.ts";
+import { objectsFor } from "./held-forms.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { Verdict, Verdicts } from "./verdicts.ts";
 
 /** A rule that says a word; words that begin with `bad` are refused by Envoy. */
 function rule(name: string, word: string, generation = 1): ApiObject {
@@ -38,6 +40,7 @@ function refTo(name: string): ObjectRef {
 
 interface SimulatedProxy {
 	readonly software: string;
+	readonly name: string;
 	readonly refusesAll: boolean;
 	/** Its words when it refuses. */
 	readonly says: string;
@@ -53,14 +56,19 @@ class World implements Verdicts {
 	readonly raw = new WritableSignal<Objects>(emptyObjects());
 	readonly kept = new Map<string, LastGood>();
 	readonly quarantine: Quarantine;
-	/** Versions of the virtual host that were sent. */
+	/** Versions of the virtual host that came into force. */
 	readonly sent: string[] = [];
+	/** How often a proxy refused, by name. */
+	readonly refusals = new Map<string, number>();
 	readonly #allListed = new WritableSignal(false);
-	#version = "";
+	/** The version of the virtual host, by software. */
+	#versions: ReadonlyMap<string, string> = new Map();
 	#listener: (verdict: Verdict) => void = () => undefined;
 	/** The newest first: it answers first. */
-	readonly #proxies: SimulatedProxy[] = [];
+	#proxies: SimulatedProxy[] = [];
 	readonly #accepted = new Set<string>();
+	/** The version that each proxy has answered last; it is not sent twice. */
+	readonly #answered = new Map<string, string>();
 
 	constructor(remembered: readonly LastGood[] = []) {
 		for (const one of remembered) this.kept.set(refKey(one.ref), one);
@@ -87,12 +95,12 @@ class World implements Verdicts {
 		return () => undefined;
 	}
 
-	isCurrent(version: string): boolean {
-		return version === this.#version;
+	isCurrent(software: string, version: string): boolean {
+		return version === this.#versionFor(software);
 	}
 
-	carrying(): readonly { type: string; version: string }[] {
-		return [{ type: "virtualHost", version: this.#version }];
+	carrying(software: string): readonly { type: string; version: string }[] {
+		return [{ type: "virtualHost", version: this.#versionFor(software) }];
 	}
 
 	hasAccepted(software: string, version: string): boolean {
@@ -101,10 +109,27 @@ class World implements Verdicts {
 
 	connect(
 		software: string,
-		{ refusesAll = false, says = "it is bad" } = {},
+		{ name = "", refusesAll = false, says = "it is bad" } = {},
 	): void {
-		this.#proxies.unshift({ software, refusesAll, says });
-		this.#listener({ op: "connected", software });
+		const count = this.#proxies.filter((one) => one.software === software);
+		const number = count.length === 0 ? "" : `-${count.length + 1}`;
+		const proxy = `default/${name || `${software}${number}`}`;
+		this.#proxies.unshift({ software, name: proxy, refusesAll, says });
+		this.#listener({ op: "connected", software, proxy });
+		this.run();
+	}
+
+	disconnect(name: string): void {
+		const gone = this.#proxies.find((one) => one.name === `default/${name}`);
+		if (gone === undefined) throw new Error(`no proxy ${name}`);
+		this.#proxies = this.#proxies.filter((one) => one !== gone);
+		this.#listener({ ...gone, op: "disconnected", proxy: gone.name });
+		this.run();
+	}
+
+	/** Lets time pass, and what is due then happen. */
+	pass(ms: number): void {
+		this.clock.pass(ms);
 		this.run();
 	}
 
@@ -128,22 +153,28 @@ class World implements Verdicts {
 	run(): void {
 		for (let round = 0; round < 200; round += 1) {
 			const before = this.quarantine.objects.value;
-			const words = this.words();
-			const version = JSON.stringify(words);
-			const isNew = version !== this.#version;
-			this.#version = version;
+			const sent = this.#versions;
+			this.#versions = new Map(
+				["", ...this.#proxies.map(({ software }) => software)].map(
+					(software) => [software, JSON.stringify(this.words(software))],
+				),
+			);
+			const version = this.#versionFor("");
+			const isNew = version !== sent.get("");
 			this.quarantine.built();
 			if (isNew) this.sent.push(version);
-			for (const proxy of this.#proxies) this.#answer(proxy, version);
+			for (const proxy of this.#proxies)
+				this.#answer(proxy, this.#versionFor(proxy.software));
 			if (this.quarantine.objects.value === before) return;
 		}
 		throw new Error("It never comes to rest.");
 	}
 
-	/** Words of the rules that take part, by name. */
-	words(): Readonly<Record<string, string>> {
-		const { RouteRule } = this.quarantine.effective(
-			this.quarantine.objects.value,
+	/** Words of the rules that take part, by name: for everybody, or for a software. */
+	words(software = ""): Readonly<Record<string, string>> {
+		const { RouteRule } = objectsFor(
+			this.quarantine.forms(this.quarantine.objects.value),
+			software,
 		);
 		return Object.fromEntries(
 			[...RouteRule.values()]
@@ -156,11 +187,22 @@ class World implements Verdicts {
 		return [...this.quarantine.heldBack.value.keys()].sort();
 	}
 
+	/** Software of which editions are made. */
+	editions(): readonly (readonly string[])[] {
+		const { editions } = this.quarantine.forms(this.quarantine.objects.value);
+		return editions.map(({ software }) => [...software]);
+	}
+
+	#versionFor(software: string): string {
+		return this.#versions.get(software) ?? this.#versions.get("") ?? "";
+	}
+
 	#answer(
-		{ software, refusesAll, says }: SimulatedProxy,
+		{ software, name, refusesAll, says }: SimulatedProxy,
 		version: string,
 	): void {
-		if (this.hasAccepted(software, version)) return;
+		if (this.#answered.get(name) === version) return;
+		this.#answered.set(name, version);
 		const words = JSON.parse(version) as Readonly<Record<string, string>>;
 		const resource = {
 			name: "echo",
@@ -176,18 +218,25 @@ class World implements Verdicts {
 			);
 		const type = "virtualHost";
 		if (isBad) {
+			this.refusals.set(name, (this.refusals.get(name) ?? 0) + 1);
 			this.#listener({
 				op: "refused",
 				software,
 				type,
-				proxy: `default/${software}`,
+				proxy: name,
 				message: says,
 				resources: [resource],
 			});
 			return;
 		}
 		this.#accepted.add(`${software} ${version}`);
-		this.#listener({ op: "accepted", software, type, resources: [resource] });
+		this.#listener({
+			op: "accepted",
+			software,
+			proxy: name,
+			type,
+			resources: [resource],
+		});
 	}
 }
 
@@ -411,6 +460,7 @@ describe("Quarantine", () => {
 		world.connect("new");
 		world.write({ a: "one" });
 		const objects = world.raw.value;
-		expect(world.quarantine.effective(objects)).to.equal(objects);
+		expect(world.quarantine.forms(objects).objects).to.equal(objects);
+		expect(world.quarantine.forms(objects).editions).to.deep.equal([]);
 	});
 });

@@ -63,24 +63,44 @@ export function isOwnTrouble(message: string): boolean {
 	);
 }
 
-/** What is known about a form that some proxies refuse. */
-export interface RefusedForm {
-	/** Software of proxies that refuse it, none of which accepts it elsewhere. */
-	readonly refusedBy: ReadonlySet<string>;
+/** What is known about a form that proxies refuse, or that is being tried on others. */
+export interface DoubtedForm {
+	/** Software whose proxies are not to have it. */
+	readonly doubtedBy: ReadonlySet<string>;
 	/** Software of proxies that have accepted it. */
 	readonly acceptedBy: ReadonlySet<string>;
-	/** Time until which proxies of other software may show that they accept it. */
-	readonly undecidedUntilMs: number;
+	/** Software that proxies have now, or may come back with. */
+	readonly present: ReadonlySet<string>;
 }
 
-/** Whether the form is held back from everybody: nobody accepts it, and everybody had the time to. */
-export function isHeldBack(
-	{ refusedBy, acceptedBy, undecidedUntilMs }: RefusedForm,
-	nowMs: number,
-): boolean {
-	if (refusedBy.size === 0 || nowMs < undecidedUntilMs) return false;
-	for (const software of acceptedBy) {
-		if (!refusedBy.has(software)) return false;
-	}
+/** Whether the form is held back from everybody: there is no software that accepts it or has not said yet. */
+export function isHeldBack({
+	doubtedBy,
+	acceptedBy,
+	present,
+}: DoubtedForm): boolean {
+	if (doubtedBy.size === 0) return false;
+	for (const software of [...present, ...acceptedBy])
+		if (!doubtedBy.has(software)) return false;
 	return true;
+}
+
+/** How often other proxies are asked whether they refuse what one alone has refused. */
+const maxRetries = 3;
+
+/**
+ * Whether a proxy that has just come is to be asked about what others of its
+ * software refuse: only one did, and that one may be ill.
+ */
+export function isWorthRetry(
+	refusal: {
+		readonly by: ReadonlySet<string>;
+		readonly isConfirmed: boolean;
+		readonly isOpen: boolean;
+		readonly retries: number;
+	},
+	proxy: string,
+): boolean {
+	const { by, isConfirmed, isOpen, retries } = refusal;
+	return !isConfirmed && !isOpen && retries < maxRetries && !by.has(proxy);
 }

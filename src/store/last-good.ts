@@ -11,6 +11,15 @@ export interface KeptRefusal {
 	readonly proxy: string;
 	/** The proxy's words. */
 	readonly message: string;
+	/** Another proxy of the same software has refused it, too. */
+	readonly isConfirmed?: boolean;
+}
+
+/** That proxies of one software accept what others refuse. */
+export interface KeptAcceptance {
+	/** `contentOf` the object. */
+	readonly content: string;
+	readonly software: string;
 }
 
 /** What must outlive the process about one object, so that a restart changes nothing for proxies. */
@@ -21,6 +30,8 @@ export interface LastGood {
 	/** The newest form that proxies have accepted and still do. */
 	readonly proven: ApiObject | undefined;
 	readonly refusals: readonly KeptRefusal[];
+	/** Of what is refused; absent when nobody accepts it. */
+	readonly accepted?: readonly KeptAcceptance[];
 }
 
 /** Keeps last good forms where a restart finds them. */

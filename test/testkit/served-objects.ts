@@ -21,7 +21,7 @@ import { MeshController } from "../../src/controllers/mesh.ts";
 import { Quarantine } from "../../src/controllers/quarantine.ts";
 import { StatusController } from "../../src/controllers/status.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { buildMesh, type MeshBuild } from "../../src/mesh/build.ts";
+import { buildEditions, type EditionsBuild } from "../../src/mesh/editions.ts";
 import { printAddress } from "../../src/net/address.ts";
 import { type GrpcServer, serveGrpc } from "../../src/net/grpc-server.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
@@ -56,7 +56,7 @@ export class ServedObjects implements AsyncDisposable {
 	/** Resources and removals that were sent, by type; responses of all types as `responses`. */
 	readonly sent = new Map<ResourceType | "responses", number>();
 	readonly #key = createSecretKey(randomBytes(32));
-	readonly #mesh: MeshController<MeshBuild>;
+	readonly #mesh: MeshController<EditionsBuild>;
 	readonly #quarantine: Quarantine;
 	readonly #status: StatusController;
 	#server: GrpcServer | undefined;
@@ -71,12 +71,7 @@ export class ServedObjects implements AsyncDisposable {
 				objects: this.store.objects,
 				invalid: this.store.invalid,
 				allListed: this.store.allListed,
-				verdicts: proxyVerdicts(
-					this.connected,
-					catalog.distribution,
-					proof,
-					clock,
-				),
+				verdicts: proxyVerdicts(this.connected, catalog, proof),
 			},
 			remembered: [],
 			// Nothing here outlives the process.
@@ -91,9 +86,9 @@ export class ServedObjects implements AsyncDisposable {
 				objects: quarantine.objects,
 				allListed: this.store.allListed,
 			},
-			build: (objects, previous: MeshBuild | undefined) =>
-				buildMesh(quarantine.effective(objects), previous),
-			apply: (mesh) => catalog.update(mesh),
+			build: (objects, previous: EditionsBuild | undefined) =>
+				buildEditions(quarantine.forms(objects), previous),
+			apply: (mesh, editions) => catalog.update(mesh, editions),
 			holdOff: pace.build,
 			clock,
 			logger: silentLogger,

@@ -8,7 +8,12 @@
 //             which have not acknowledged it, or something newer since
 //
 // An object is everywhere when nobody lacks a resource that carries it.
+//
+// From proxies of some software an object may be withheld: what they have of it
+// is older, or nothing. They are not asked what they lack; those that would need
+// the object are counted as proxies that refuse it.
 import { type ObjectRef, objectKey } from "../../api/object-ref.ts";
+import type { Withheld } from "../../mesh/editions.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import type { ResourceLayer } from "./resource-layer.ts";
@@ -29,8 +34,12 @@ export interface CountedProxy {
 	/** As people know it: `namespace/name` of its workload. */
 	readonly name: string;
 	readonly view: HeldView;
+	/** The id of the edition of the mesh that it gets. */
+	readonly edition: string;
 	/** Layers whose resources it should have. */
 	readonly layers: ReadonlySet<ResourceLayer>;
+	/** Layers whose resources it would have if nothing were withheld from it; undefined when nothing is. */
+	readonly full: ReadonlySet<ResourceLayer> | undefined;
 }
 
 /** How far the newest resources of an object have come. */
@@ -78,6 +87,8 @@ export class Distribution {
 	#touched = new Map<string, ObjectRef>();
 	/** Versions that some proxy has rejected. */
 	readonly #refused = new Set<string>();
+	/** By kind and key of the object: what is withheld, by edition. */
+	#withheld: ReadonlyMap<string, ReadonlyMap<string, Withheld>> = new Map();
 	/** Proxies that lacked something when names were asked for last. */
 	#slow: readonly CountedProxy[] = [];
 	/** How many proxies use any of some layers, by their numbers, until a proxy enters or leaves one. */
@@ -103,6 +114,28 @@ export class Distribution {
 		const refs = this.#touched;
 		this.#touched = new Map();
 		for (const listener of [...this.#listeners]) listener(refs.values());
+	}
+
+	/** From now on these objects are withheld, by edition, and no others. */
+	withhold(byEdition: ReadonlyMap<string, readonly Withheld[]>): void {
+		const before = this.#withheld;
+		const now = new Map<string, Map<string, Withheld>>();
+		for (const [edition, list] of byEdition) {
+			for (const withheld of list) {
+				const key = keyOf(withheld.ref);
+				let editions = now.get(key);
+				if (editions === undefined) {
+					editions = new Map();
+					now.set(key, editions);
+				}
+				editions.set(edition, withheld);
+			}
+		}
+		this.#withheld = now;
+		for (const withheld of [before, now]) {
+			for (const [key, editions] of withheld)
+				for (const { ref } of editions.values()) this.#touched.set(key, ref);
+		}
 	}
 
 	/** A layer now has `after` where it had `before`. */
@@ -180,7 +213,7 @@ export class Distribution {
 
 	/** Whether every proxy that needs the object has all of it. */
 	isEverywhere(ref: ObjectRef): boolean {
-		return this.lackingOf(ref) === 0;
+		return this.lackingOf(ref) === 0 && !this.#withheld.has(keyOf(ref));
 	}
 
 	/**
@@ -195,26 +228,32 @@ export class Distribution {
 		return lacking;
 	}
 
-	/** Whether a resource of this version is what some proxies should have now. */
-	isCurrent(version: string): boolean {
-		return this.#current.has(version);
+	/** Whether a resource of this version is what some proxies of an edition should have now. */
+	isCurrent(edition: string, version: string): boolean {
+		const carried = this.#current.get(version);
+		return carried !== undefined && isOf(edition, carried);
 	}
 
-	/** The resources that carry an object now. */
+	/** The resources of an edition that carry an object now. */
 	*carrying(
+		edition: string,
 		ref: ObjectRef,
 	): Iterable<{ readonly type: ResourceType; readonly version: string }> {
 		for (const version of this.#versions.get(keyOf(ref)) ?? []) {
 			const carried = this.#current.get(version);
-			if (carried !== undefined) yield { type: carried.type, version };
+			if (carried !== undefined && isOf(edition, carried))
+				yield { type: carried.type, version };
 		}
 	}
 
 	/** How far the object has come. Costs a look at each proxy only while some lack several of its resources, or have refused one. */
 	reachOf(ref: ObjectRef): Reach {
-		const carried = [...(this.#versions.get(keyOf(ref)) ?? [])].flatMap(
+		const key = keyOf(ref);
+		const carried = [...(this.#versions.get(key) ?? [])].flatMap(
 			(version) => this.#current.get(version) ?? [],
 		);
+		const withheld = this.#withheld.get(key);
+		if (withheld !== undefined) return this.#reachByLook(carried, withheld);
 		const lacked = carried.filter(({ lacking }) => lacking > 0);
 		const [only] = lacked;
 		if (lacked.some(({ resource }) => this.#refused.has(resource.version)))
@@ -230,13 +269,28 @@ export class Distribution {
 		};
 	}
 
-	#reachByLook(carried: readonly Carried[]): Reach {
+	#reachByLook(
+		carried: readonly Carried[],
+		withheld: ReadonlyMap<string, Withheld> = new Map(),
+	): Reach {
 		const layers = new Set(carried.flatMap((one) => [...one.layers]));
 		let total = 0;
 		let acknowledged = 0;
 		const missing: string[] = [];
 		const rejections: { proxy: string; message: string }[] = [];
+		let rejected = 0;
+		const quoted = new Set<string>();
 		for (const proxy of this.#proxies) {
+			const without = withheld.get(proxy.edition);
+			if (without !== undefined) {
+				if (!intersects(proxy.full ?? proxy.layers, layers)) continue;
+				total++;
+				if (without.rejections.length > 0) rejected++;
+				else if (missing.length < namesShown) missing.push(proxy.name);
+				if (!quoted.has(proxy.edition)) rejections.push(...without.rejections);
+				quoted.add(proxy.edition);
+				continue;
+			}
 			if (!intersects(proxy.layers, layers)) continue;
 			total++;
 			const lacked = carried.filter(
@@ -254,13 +308,14 @@ export class Distribution {
 				const rejection = proxy.view.rejection(type, resource.name);
 				if (rejection?.version !== resource.version) continue;
 				rejections.push({ proxy: proxy.name, message: rejection.message });
+				rejected++;
 				break;
 			}
 		}
 		return {
 			total,
 			acknowledged,
-			rejected: rejections.length,
+			rejected,
 			missing,
 			rejections: rejections.slice(0, namesShown),
 		};
@@ -402,6 +457,11 @@ export class Distribution {
 
 function keyOf(ref: ObjectRef): string {
 	return `${ref.kind} ${objectKey(ref)}`;
+}
+
+function isOf(edition: string, { layers }: Carried): boolean {
+	for (const layer of layers) if (layer.edition === edition) return true;
+	return false;
 }
 
 function lacks(proxy: CountedProxy, { type, resource }: Carried): boolean {

@@ -19,7 +19,7 @@ import type { Proxy } from "../proxy.ts";
 import type { Resource } from "../resource.ts";
 import {
 	ChangeCollector,
-	type LayerObserver,
+	type LayerPlace,
 	ResourceLayer,
 } from "./resource-layer.ts";
 import { serviceByHost } from "./service-by-host.ts";
@@ -31,8 +31,8 @@ export class OwnResources {
 	readonly layer: ResourceLayer;
 	readonly #proxy: Proxy;
 
-	constructor(proxy: Proxy, observer: LayerObserver) {
-		this.layer = new ResourceLayer(observer);
+	constructor(proxy: Proxy, place: LayerPlace) {
+		this.layer = new ResourceLayer(place);
 		this.#proxy = proxy;
 	}
 

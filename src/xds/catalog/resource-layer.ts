@@ -27,9 +27,21 @@ export interface LayerObserver {
 	): void;
 }
 
+/** Whom a layer is for, besides its proxies. */
+export interface LayerPlace {
+	/** The id of the edition of the mesh that it is made from. */
+	readonly edition: string;
+	readonly observer: LayerObserver;
+	/** Holds nearly the same: what is equal there is shared by reference, and a new layer begins with all of it. */
+	readonly twin?: ResourceLayer | undefined;
+}
+
 /** Resources of all types that change together, for one group of proxies. */
 export class ResourceLayer {
+	/** The id of the edition of the mesh that it is made from. */
+	readonly edition: string;
 	readonly #observer: LayerObserver;
+	readonly #twin: ResourceLayer | undefined;
 	readonly #byType = new Map<ResourceType, Map<string, Resource>>(
 		sendOrder.map((type) => [type, new Map()]),
 	);
@@ -38,8 +50,17 @@ export class ResourceLayer {
 		sendOrder.map((type) => [type, new Map()]),
 	);
 
-	constructor(observer: LayerObserver) {
+	constructor({ edition, observer, twin }: LayerPlace) {
+		this.edition = edition;
 		this.#observer = observer;
+		this.#twin = twin;
+		if (twin === undefined) return;
+		for (const [type, resource] of twin.entries()) {
+			this.#of(type).set(resource.name, resource);
+			observer.replaced(this, type, undefined, resource);
+		}
+		for (const [type, owned] of twin.#owned)
+			this.#owned.set(type, new Map(owned));
 	}
 
 	/** The resource of this name, or undefined. */
@@ -73,15 +94,18 @@ export class ResourceLayer {
 		const current = this.#of(type);
 		const owned = this.#owned.get(type);
 		const before = owned?.get(owner);
-		for (const resource of resources) {
+		for (const made of resources) {
+			const twin = this.#twin?.get(type, made.name);
+			const resource = twin && isSame(twin, made) ? twin : made;
 			const old = current.get(resource.name);
 			if (old?.version === resource.version) {
 				// Same bytes; but it may be somebody else's fault now.
 				if (!sameOrigins(old, resource)) {
-					const renamed = { ...old, origins: resource.origins };
+					const renamed =
+						resource === twin ? twin : { ...old, origins: resource.origins };
 					current.set(resource.name, renamed);
 					this.#observer.replaced(this, type, old, renamed);
-				}
+				} else if (resource === twin) current.set(resource.name, twin);
 				continue;
 			}
 			current.set(resource.name, resource);
@@ -110,6 +134,10 @@ export class ResourceLayer {
 		if (resources === undefined) throw new Error(`unknown type ${type}`);
 		return resources;
 	}
+}
+
+function isSame(a: Resource, b: Resource): boolean {
+	return a.version === b.version && sameOrigins(a, b);
 }
 
 function sameOrigins(a: Resource, b: Resource): boolean {

@@ -30,7 +30,7 @@ import type { Resource } from "../resource.ts";
 import type { MeshChanges } from "./mesh-changes.ts";
 import {
 	ChangeCollector,
-	type LayerObserver,
+	type LayerPlace,
 	ResourceLayer,
 } from "./resource-layer.ts";
 
@@ -43,17 +43,17 @@ export class ScopedResources {
 	readonly #scope: ProxyScope;
 	readonly #variant: "delta" | "sotw";
 
-	constructor(
-		scope: ProxyScope,
-		variant: "delta" | "sotw",
-		observer: LayerObserver,
-	) {
+	constructor(scope: ProxyScope, variant: "delta" | "sotw", place: LayerPlace) {
+		const { observer } = place;
 		this.layer = new ResourceLayer({
-			generated: (type, resources) => observer.generated(type, resources),
-			replaced: (layer, type, before, after) => {
-				// These proxies get virtual hosts inside of their route configurations only.
-				if (variant === "sotw" && type === "virtualHost") return;
-				observer.replaced(layer, type, before, after);
+			...place,
+			observer: {
+				generated: (type, resources) => observer.generated(type, resources),
+				replaced: (layer, type, before, after) => {
+					// These proxies get virtual hosts inside of their route configurations only.
+					if (variant === "sotw" && type === "virtualHost") return;
+					observer.replaced(layer, type, before, after);
+				},
 			},
 		});
 		this.#scope = scope;

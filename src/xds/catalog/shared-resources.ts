@@ -7,7 +7,7 @@ import { type Attachment, serviceView } from "../generate/service-view.ts";
 import type { MeshChanges } from "./mesh-changes.ts";
 import {
 	ChangeCollector,
-	type LayerObserver,
+	type LayerPlace,
 	ResourceLayer,
 } from "./resource-layer.ts";
 
@@ -16,8 +16,8 @@ export class SharedResources {
 	readonly layer: ResourceLayer;
 	readonly #attachment: Attachment;
 
-	constructor(attachment: Attachment, observer: LayerObserver) {
-		this.layer = new ResourceLayer(observer);
+	constructor(attachment: Attachment, place: LayerPlace) {
+		this.layer = new ResourceLayer(place);
 		this.#attachment = attachment;
 		this.layer.replace(
 			"cluster",
