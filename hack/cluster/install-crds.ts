@@ -1,19 +1,37 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheDir, type KubectlTarget, runKubectl } from "./kubectl.ts";
+import { setTimeout } from "node:timers/promises";
+import { type KubectlTarget, runKubectl } from "./kubectl.ts";
 
 const CRDS = join(import.meta.dirname, "../../crds");
+const POLL_MS = 50;
+const PATIENCE_MS = 60_000;
 
-/** Applies all CRDs of this repository and waits until they are served. */
+/** Applies all CRDs of this repository and waits until their kinds are served and listed. */
 export async function installCrds(target: KubectlTarget): Promise<void> {
-	await runKubectl(target, [
+	const applied = await runKubectl(target, [
 		...["apply", "--server-side", "--force-conflicts"],
-		...["-f", CRDS],
+		...["-f", CRDS, "-o", "name"],
 	]);
-	// It holds what was there before.
-	await rm(cacheDir(target), { recursive: true, force: true });
 	await runKubectl(target, [
 		...["wait", "--for=condition=Established", "--timeout=60s"],
 		...["-f", CRDS],
 	]);
+	const wanted = applied
+		.trim()
+		.split("\n")
+		.map((name) => name.slice(name.indexOf("/") + 1));
+	const endMs = performance.now() + PATIENCE_MS;
+	for (;;) {
+		// The list follows a moment later, and kubectl remembers what it once was told.
+		const listed = await runKubectl(target, [
+			...["api-resources", "--cached=false", "--api-group=lateen.dev"],
+			...["-o", "name"],
+		]);
+		const missing = wanted.filter((name) => !listed.includes(name));
+		if (missing.length === 0) return;
+		if (performance.now() > endMs) {
+			throw new Error(`The API server does not list ${missing.join(", ")}.`);
+		}
+		await setTimeout(POLL_MS);
+	}
 }

@@ -163,13 +163,18 @@ export class ApiClient implements Disposable {
 		method: string,
 		path: string,
 		body?: unknown,
-		contentType = "application/json",
+		/** Instead of JSON's. */
+		headers: Readonly<Record<string, string>> = {},
 	): Promise<ApiAnswer> {
 		const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
 		const call = httpsRequest(`${this.#server}${path}`, {
 			method,
 			agent: this.#agent,
-			headers: { "content-type": contentType, accept: "application/json" },
+			headers: {
+				"content-type": "application/json",
+				accept: "application/json",
+				...headers,
+			},
 		});
 		call.on("error", reject);
 		call.on("response", (response) => {
