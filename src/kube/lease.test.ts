@@ -290,6 +290,10 @@ class Model {
 	}
 
 	#suffer(fault: Fault): void {
+		const who =
+			"who" in fault
+				? this.contenders[fault.who % this.contenders.length]
+				: undefined;
 		switch (fault.op) {
 			case "delete":
 				// A Lease that a contender has not seen yet cannot be missed by it.
@@ -300,21 +304,17 @@ class Model {
 				// Somebody labels the Lease.
 				if (this.#lease !== undefined) this.#store(this.#lease);
 				return;
-		}
-		const who = this.contenders[fault.who % this.contenders.length];
-		if (who === undefined) return;
-		switch (fault.op) {
 			case "freeze":
-				who.frozenUntilMs = this.nowMs + fault.forMs;
+				if (who) who.frozenUntilMs = this.nowMs + fault.forMs;
 				return;
 			case "cut":
-				who.cutUntilMs = this.nowMs + fault.forMs;
+				if (who) who.cutUntilMs = this.nowMs + fault.forMs;
 				return;
 			case "jump":
-				who.wallOffsetMs += fault.byMs;
+				if (who) who.wallOffsetMs += fault.byMs;
 				return;
 			case "stop":
-				this.#stop(who);
+				if (who) this.#stop(who);
 				return;
 		}
 	}

@@ -1,0 +1,420 @@
+/*
+ * Statuses on their objects, by server-side apply, from the leader only.
+ *
+ *   write ──▶ wanted ──────┐
+ *                          ├─ differs? ─ turn ─ leader? ─▶ apply, if the object is as it was seen
+ *   observe, get, list ─▶ seen                              │
+ *                          ▲                                ├─ done ─────▶ seen
+ *                          └── read again ◀── conflict ─────┘
+ *
+ * Every write names the version of the object that it is based on. So a replica
+ * that was frozen between asking whether it leads and writing cannot overwrite
+ * what its successor wrote; it conflicts, asks again, and does not lead. What the
+ * successor had no reason to write again is watched, and put right when it changes.
+ */
+import { isRecord } from "../api/fields.ts";
+import { type ObjectRef, printRef } from "../api/object-ref.ts";
+import type { ObjectStatus } from "../api/status.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
+import type { StatusWriter } from "../store/object-writer.ts";
+import { refKey } from "../store/ref-key.ts";
+import { KubeError } from "./kube-error.ts";
+import type { KubeObject } from "./kube-object.ts";
+import type { Leader } from "./leadership.ts";
+import { mergeStatus, type StatusMerge } from "./merge-status.ts";
+import type { ObjectClient } from "./object-client.ts";
+import { resourceOfKind } from "./resources.ts";
+import type { WritePacer } from "./write-pacer.ts";
+
+/** The manager that our statuses are said by. */
+export const statusManager = "lateen-status";
+
+/** What the writer works with. */
+export interface KubeStatusParts {
+	readonly client: ObjectClient;
+	readonly leader: Leader;
+	readonly pacer: WritePacer;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly metrics: MetricsRegistry;
+}
+
+/** An object as far as its status goes. */
+export interface SeenStatus {
+	readonly uid: string;
+	readonly resourceVersion: string;
+	readonly generation: number;
+	/** Unchecked. */
+	readonly status: unknown;
+}
+
+/** More objects of a kind than this are not read one by one, but as a list. */
+const maxSingleReads = 8;
+
+/** A conflict in which nobody else has a hand is over after one; five in a row are another writer's. */
+const maxTries = 5;
+
+/** Time in which the watch catches up with our own writes before a difference is believed. Milliseconds. */
+const healMs = 1000;
+
+/** Time after which a status that was refused is tried again as it is: roles and CRDs get mended. Milliseconds. */
+const refusedMs = 60_000;
+
+/** Wait after failed writes that nobody else will repeat; doubles up to 32 times as long. Milliseconds. */
+const retryMs = 1000;
+
+/**
+ * Writes statuses to the API server.
+ *
+ * Guarantees: on a replica that does not lead, statuses are only remembered; when
+ *   it begins to lead, those that differ from what is there are written. One
+ *   object's trouble does not stop the others.
+ * Fails when: some could not be written for a reason that may pass by itself. A
+ *   status that the server refuses for good is logged, counted and tried again
+ *   later, and is no failure, as it would hold up all others.
+ */
+export class KubeStatusWriter implements StatusWriter, Disposable {
+	readonly #parts: KubeStatusParts;
+	readonly #writes: Counter;
+	readonly #skips: Counter;
+	readonly #conflicts: Counter;
+	readonly #refusals: Counter;
+	/** The newest status of each object, whether it could be written or not. */
+	readonly #wanted = new Map<string, ObjectStatus>();
+	/** What the server has, as far as it is known; only while this replica leads. */
+	readonly #seen = new Map<string, SeenStatus>();
+	readonly #refused = new Set<string>();
+	readonly #loggedRefusals = new Set<string>();
+	/** Objects that somebody else seems to have changed. */
+	readonly #doubtful = new Set<string>();
+	readonly #timers = new Map<string, () => void>();
+	readonly #stopState: () => void;
+	/** One batch after the other, so that no object is written twice at a time. */
+	#batches: Promise<unknown> = Promise.resolve();
+	#failed = 0;
+
+	constructor(parts: KubeStatusParts) {
+		this.#parts = parts;
+		const { metrics, leader } = parts;
+		this.#writes = metrics.counter(
+			"lateen_kube_status_writes_total",
+			"Statuses written to Kubernetes.",
+		);
+		this.#skips = metrics.counter(
+			"lateen_kube_status_skips_total",
+			"Statuses that said what was there already and were not written.",
+		);
+		this.#conflicts = metrics.counter(
+			"lateen_kube_status_conflicts_total",
+			"Writes of statuses that met another change of the object.",
+		);
+		this.#refusals = metrics.counter(
+			"lateen_kube_status_refusals_total",
+			"Statuses that Kubernetes refused.",
+		);
+		this.#stopState = leader.state.subscribe((leads) =>
+			leads ? this.#begin() : this.#end(),
+		);
+	}
+
+	[Symbol.dispose](): void {
+		this.#stopState();
+		this.#end();
+	}
+
+	async write(statuses: readonly ObjectStatus[]): Promise<void> {
+		for (const status of statuses) this.#wanted.set(refKey(status.ref), status);
+		await this.#writeKeys(statuses.map(({ ref }) => refKey(ref)));
+	}
+
+	forget(refs: readonly ObjectRef[]): void {
+		for (const ref of refs) this.#drop(refKey(ref));
+	}
+
+	/**
+	 * Hears what an object is on the server, from a watch: writes need no reading then, and what others change in a status
+	 * is put right. Needs no call; late and repeated ones do no harm.
+	 */
+	observe(ref: ObjectRef, seen: SeenStatus): void {
+		if (!this.#parts.leader.isLeader()) return;
+		const key = refKey(ref);
+		this.#seen.set(key, seen);
+		const wanted = this.#wanted.get(key);
+		if (wanted === undefined || this.#refused.has(key)) return;
+		if (mergeStatus(wanted, seen).op !== "write") return;
+		this.#doubtful.add(key);
+		this.#after("heal", healMs, () => {
+			const doubtful = [...this.#doubtful];
+			this.#doubtful.clear();
+			this.#writeAlone(doubtful);
+		});
+	}
+
+	#drop(key: string): void {
+		this.#wanted.delete(key);
+		this.#seen.delete(key);
+		this.#refused.delete(key);
+		this.#doubtful.delete(key);
+	}
+
+	/** Another replica may have written since; everything is looked at anew. */
+	#begin(): void {
+		this.#seen.clear();
+		this.#failed = 0;
+		this.#writeAlone([...this.#wanted.keys()]);
+	}
+
+	#end(): void {
+		this.#seen.clear();
+		this.#refused.clear();
+		this.#loggedRefusals.clear();
+		this.#doubtful.clear();
+		for (const cancel of this.#timers.values()) cancel();
+		this.#timers.clear();
+	}
+
+	/** Writes where nobody waits for it, so failures are repeated here. */
+	#writeAlone(keys: readonly string[]): void {
+		this.#writeKeys(keys).then(
+			() => {
+				this.#failed = 0;
+			},
+			(error: unknown) => {
+				this.#parts.logger.warn(
+					"Statuses cannot be written to Kubernetes; it is tried again.",
+					{ error, statuses: keys.length },
+				);
+				const waitMs = retryMs * 2 ** Math.min(this.#failed, 5);
+				this.#failed += 1;
+				this.#after("retry", waitMs, () =>
+					this.#writeAlone([...this.#wanted.keys()]),
+				);
+			},
+		);
+	}
+
+	#after(name: string, delayMs: number, action: () => void): void {
+		if (this.#timers.has(name)) return;
+		const cancel = this.#parts.clock.after(delayMs, () => {
+			this.#timers.delete(name);
+			if (this.#parts.leader.isLeader()) action();
+		});
+		this.#timers.set(name, cancel);
+	}
+
+	#writeKeys(keys: readonly string[]): Promise<void> {
+		const batch = this.#batches.then(() => this.#writeBatch(keys));
+		// Whoever asked for the batch hears of its failure.
+		this.#batches = batch.catch(() => undefined);
+		return batch;
+	}
+
+	async #writeBatch(keys: readonly string[]): Promise<void> {
+		if (!this.#parts.leader.isLeader()) return;
+		await this.#readMany(keys);
+		const failures: unknown[] = [];
+		await Promise.all(
+			keys
+				.filter((key) => this.#mayDiffer(key))
+				.map((key) =>
+					this.#parts.pacer
+						.run(async () => {
+							// The same would happen to each of a thousand.
+							if (!failures.some(isServersTrouble)) await this.#writeOne(key);
+						})
+						.catch((error: unknown) => failures.push(error)),
+				),
+		);
+		if (failures.length > 0)
+			throw failures.find(isServersTrouble) ?? failures[0];
+	}
+
+	#mayDiffer(key: string): boolean {
+		const wanted = this.#wanted.get(key);
+		const seen = this.#seen.get(key);
+		if (wanted === undefined) return false;
+		if (seen === undefined || this.#isBehind(wanted, seen)) return true;
+		const { op } = mergeStatus(wanted, seen);
+		if (op === "same") this.#skips.add();
+		return op === "write";
+	}
+
+	/** Whether the object has changed since it was seen, so that a write based on it would conflict. */
+	#isBehind(wanted: ObjectStatus, seen: SeenStatus): boolean {
+		return seen.generation < wanted.observedGeneration;
+	}
+
+	async #writeOne(key: string): Promise<void> {
+		const { leader } = this.#parts;
+		for (let tries = 1; ; tries += 1) {
+			const wanted = this.#wanted.get(key);
+			if (wanted === undefined) return;
+			try {
+				const before = this.#seen.get(key);
+				const seen =
+					before === undefined || this.#isBehind(wanted, before)
+						? await this.#read(wanted.ref)
+						: before;
+				const merge = this.#merge(key, seen);
+				if (merge?.op !== "write") return;
+				// Nothing may come between this question and the request.
+				if (!leader.isLeader()) return;
+				await this.#apply(wanted.ref, seen, merge);
+				return;
+			} catch (error) {
+				if (!(error instanceof KubeError)) throw error;
+				if (error.code === "KUBE_NOT_FOUND") {
+					// It is gone, and so is its status.
+					this.#seen.delete(key);
+					return;
+				}
+				if (error.code === "KUBE_CONFLICT") {
+					this.#conflicts.add();
+					this.#seen.delete(key);
+					if (tries < maxTries) continue;
+				}
+				if (error.retryable || error.code === "KUBE_UNAUTHENTICATED")
+					throw error;
+				this.#refuse(key, wanted.ref, error);
+				return;
+			}
+		}
+	}
+
+	/** With what is wanted by now: something newer may have been decided during a read. */
+	#merge(key: string, seen: SeenStatus): StatusMerge | undefined {
+		const wanted = this.#wanted.get(key);
+		if (wanted === undefined) return undefined;
+		const merge = mergeStatus(wanted, seen);
+		if (merge.op === "same") this.#skips.add();
+		return merge;
+	}
+
+	async #apply(
+		ref: ObjectRef,
+		seen: SeenStatus,
+		{ status }: Extract<StatusMerge, { readonly op: "write" }>,
+	): Promise<void> {
+		const { uid, resourceVersion } = seen;
+		const { metadata, content } = await this.#parts.client.applyStatus(
+			{
+				resource: resourceOf(ref),
+				at: ref,
+				manager: statusManager,
+				seen: { uid, resourceVersion },
+				status,
+			},
+			{ metadataOnly: true },
+		);
+		this.#writes.add();
+		const key = refKey(ref);
+		this.#refused.delete(key);
+		if (this.#wanted.has(key))
+			this.#seen.set(key, {
+				uid: metadata.uid,
+				resourceVersion: metadata.resourceVersion,
+				generation: generationOf(content) ?? seen.generation,
+				status,
+			});
+	}
+
+	#refuse(key: string, ref: ObjectRef, error: KubeError): void {
+		this.#refusals.add(1, { code: error.code });
+		this.#refused.add(key);
+		// Of a thousand for the same reason one line is enough.
+		const reason = `${ref.kind} ${error.code}`;
+		if (!this.#loggedRefusals.has(reason)) {
+			this.#loggedRefusals.add(reason);
+			this.#parts.logger.warn(
+				"Kubernetes refuses a status; others of this kind that are refused for the same reason are counted and not logged.",
+				{ object: printRef(ref), error },
+			);
+		}
+		this.#after("refused", refusedMs, () => {
+			const refused = [...this.#refused];
+			this.#refused.clear();
+			this.#loggedRefusals.clear();
+			this.#writeAlone(refused);
+		});
+	}
+
+	async #read(ref: ObjectRef): Promise<SeenStatus> {
+		const object = await this.#parts.client.get(resourceOf(ref), ref);
+		const seen = seenFrom(object);
+		this.#seen.set(refKey(ref), seen);
+		return seen;
+	}
+
+	/** Kinds of which many are unknown are listed; what a list does not have is read when its turn comes. */
+	async #readMany(keys: readonly string[]): Promise<void> {
+		const unseen = new Map<string, ObjectRef[]>();
+		for (const key of keys) {
+			const ref = this.#wanted.get(key)?.ref;
+			if (ref === undefined || this.#seen.has(key)) continue;
+			const list = unseen.get(ref.kind);
+			if (list === undefined) unseen.set(ref.kind, [ref]);
+			else list.push(ref);
+		}
+		for (const refs of unseen.values()) {
+			const [first] = refs;
+			if (first === undefined || refs.length <= maxSingleReads) continue;
+			await this.#list(first.kind, resourceOf(first));
+		}
+	}
+
+	async #list(
+		kind: string,
+		resource: ReturnType<typeof resourceOf>,
+	): Promise<void> {
+		try {
+			for await (const object of this.#parts.client.listAll(resource)) {
+				const { namespace, name } = object.metadata;
+				const key = refKey({ kind, namespace, name });
+				// What the watch told meanwhile is newer.
+				if (this.#wanted.has(key) && !this.#seen.has(key))
+					this.#seen.set(key, seenFrom(object));
+			}
+		} catch (error) {
+			// Not allowed, no such kind, or the list grew too old: they are read one by one, and each says what is wrong.
+			if (!(error instanceof KubeError) || isServersTrouble(error)) throw error;
+		}
+	}
+}
+
+/** Whether every other write would fail in the same way at the moment. */
+function isServersTrouble(error: unknown): boolean {
+	return (
+		!(error instanceof KubeError) ||
+		error.code === "KUBE_UNREACHABLE" ||
+		error.code === "KUBE_SILENT" ||
+		error.code === "KUBE_BUSY" ||
+		error.code === "KUBE_UNAUTHENTICATED"
+	);
+}
+
+/** What the writer needs to know of an object. */
+export function seenFrom({ metadata, content }: KubeObject): SeenStatus {
+	return {
+		uid: metadata.uid,
+		resourceVersion: metadata.resourceVersion,
+		generation: generationOf(content) ?? 0,
+		status: content["status"],
+	};
+}
+
+function generationOf(
+	content: Readonly<Record<string, unknown>>,
+): number | undefined {
+	const metadata = content["metadata"];
+	const generation = isRecord(metadata) ? metadata["generation"] : undefined;
+	return typeof generation === "number" ? generation : undefined;
+}
+
+function resourceOf(ref: ObjectRef) {
+	const resource = resourceOfKind(ref.kind);
+	if (resource === undefined)
+		throw new Error(`${ref.kind} is no kind that is written to Kubernetes.`);
+	return resource;
+}

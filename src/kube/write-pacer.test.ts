@@ -1,0 +1,87 @@
+import { setImmediate } from "node:timers/promises";
+import { expect } from "chai";
+import { TestClock } from "../../test/testkit/test-clock.ts";
+import { KubeError } from "./kube-error.ts";
+import { WritePacer } from "./write-pacer.ts";
+
+async function settle(): Promise<void> {
+	for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+}
+
+describe("WritePacer", () => {
+	it("lets a burst through, and then so many a second", async () => {
+		const clock = new TestClock();
+		const pacer = new WritePacer(clock, {
+			perSecond: 10,
+			burst: 5,
+			concurrency: 100,
+		});
+		let done = 0;
+		const all = Array.from({ length: 25 }, () =>
+			pacer.run(() => Promise.resolve(++done)),
+		);
+		await settle();
+		expect(done).to.equal(5);
+		for (let ms = 0; ms < 1000; ms += 50) {
+			clock.pass(50);
+			await settle();
+		}
+		expect(done).to.be.within(14, 15);
+		for (let ms = 0; ms < 1200; ms += 50) {
+			clock.pass(50);
+			await settle();
+		}
+		await Promise.all(all);
+		expect(done).to.equal(25);
+		expect(clock.waiting).to.equal(0);
+	});
+
+	it("has no more under way than it may, and keeps their order", async () => {
+		const pacer = new WritePacer(new TestClock(), {
+			perSecond: 1000,
+			burst: 1000,
+			concurrency: 2,
+		});
+		let now = 0;
+		let most = 0;
+		const order: number[] = [];
+		await Promise.all(
+			Array.from({ length: 20 }, (_, index) =>
+				pacer.run(async () => {
+					order.push(index);
+					now += 1;
+					most = Math.max(most, now);
+					await setImmediate();
+					now -= 1;
+				}),
+			),
+		);
+		expect(most).to.equal(2);
+		expect(order).to.deep.equal([...order].sort((a, b) => a - b));
+	});
+
+	it("leaves the server alone for as long as it asks", async () => {
+		const clock = new TestClock();
+		const pacer = new WritePacer(clock, {
+			perSecond: 1000,
+			burst: 1000,
+			concurrency: 4,
+		});
+		const busy = new KubeError("KUBE_BUSY", "Later.", { retryAfterMs: 3000 });
+		const failed: unknown = await pacer
+			.run(() => Promise.reject(busy))
+			.catch((error: unknown) => error);
+		expect(failed).to.equal(busy);
+		let isDone = false;
+		const next = pacer.run(() => {
+			isDone = true;
+			return Promise.resolve();
+		});
+		clock.pass(2990);
+		await settle();
+		expect(isDone).to.equal(false);
+		clock.pass(20);
+		await next;
+		expect(isDone).to.equal(true);
+	});
+});

@@ -1,0 +1,113 @@
+import type { Clock } from "../lib/clock.ts";
+import { KubeError } from "./kube-error.ts";
+
+/** How much a process writes at most. */
+export interface WritePace {
+	/** Writes per second in the long run. */
+	readonly perSecond: number;
+	/** Writes that may come at once after a quiet time. */
+	readonly burst: number;
+	/** Writes under way at a time. */
+	readonly concurrency: number;
+}
+
+/**
+ * One change among a thousand objects is never delayed, a thousand statuses at
+ * once take some seconds, and others find the API server free meanwhile: half a
+ * dozen requests under way are far below the share that priority and fairness
+ * gives to one ServiceAccount by default.
+ */
+export const defaultWritePace: WritePace = {
+	perSecond: 200,
+	burst: 200,
+	concurrency: 8,
+};
+
+/** Longest time that an API server's `Retry-After` holds everything up. */
+const maxPauseMs = 30_000;
+
+/** Pause after a server says that it has too much to do, but not for how long. */
+const busyPauseMs = 1000;
+
+/**
+ * Gives writes their turn: in order, not too many at a time, not too many per
+ * second, and none while the API server asks to be left alone.
+ */
+export class WritePacer {
+	readonly #clock: Clock;
+	readonly #pace: WritePace;
+	readonly #waiting: (() => void)[] = [];
+	#running = 0;
+	#tokens: number;
+	#countedMs: number;
+	#pausedUntilMs = Number.NEGATIVE_INFINITY;
+	#cancel: (() => void) | undefined;
+
+	constructor(clock: Clock, pace: WritePace = defaultWritePace) {
+		this.#clock = clock;
+		this.#pace = pace;
+		this.#tokens = pace.burst;
+		this.#countedMs = clock.monotonicMs();
+	}
+
+	/**
+	 * Runs `write` when its turn comes. What it answers or throws is passed on; a `KubeError` that asks to
+	 * wait makes all others wait, too.
+	 */
+	async run<T>(write: () => Promise<T>): Promise<T> {
+		await this.#turn();
+		try {
+			return await write();
+		} catch (error) {
+			if (error instanceof KubeError) this.#heed(error);
+			throw error;
+		} finally {
+			this.#running -= 1;
+			this.#next();
+		}
+	}
+
+	#turn(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#waiting.push(resolve);
+			this.#next();
+		});
+	}
+
+	#heed({ code, retryAfterMs }: KubeError): void {
+		if (retryAfterMs === undefined && code !== "KUBE_BUSY") return;
+		const pauseMs = Math.min(retryAfterMs ?? busyPauseMs, maxPauseMs);
+		this.#pausedUntilMs = Math.max(
+			this.#pausedUntilMs,
+			this.#clock.monotonicMs() + pauseMs,
+		);
+	}
+
+	#next(): void {
+		const { perSecond, burst, concurrency } = this.#pace;
+		const nowMs = this.#clock.monotonicMs();
+		this.#tokens = Math.min(
+			burst,
+			this.#tokens + ((nowMs - this.#countedMs) / 1000) * perSecond,
+		);
+		this.#countedMs = nowMs;
+		while (
+			this.#waiting.length > 0 &&
+			this.#running < concurrency &&
+			this.#tokens >= 1 &&
+			nowMs >= this.#pausedUntilMs
+		) {
+			this.#tokens -= 1;
+			this.#running += 1;
+			this.#waiting.shift()?.();
+		}
+		if (this.#waiting.length === 0 || this.#running >= concurrency) return;
+		const tokenMs = ((1 - this.#tokens) / perSecond) * 1000;
+		const dueMs = Math.max(tokenMs, this.#pausedUntilMs - nowMs, 1);
+		this.#cancel?.();
+		this.#cancel = this.#clock.after(dueMs, () => {
+			this.#cancel = undefined;
+			this.#next();
+		});
+	}
+}
