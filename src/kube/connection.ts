@@ -22,7 +22,7 @@ export interface KubeResponse {
 	readonly headers: ReadonlyMap<string, string>;
 	/** The body as it comes, uncompressed; to be read once, by this or by `text`. */
 	readonly body: AsyncIterable<Uint8Array>;
-	/** The whole body, decoded as UTF-8. */
+	/** The whole body, decoded as UTF-8; fails when it is larger than any answer should be. */
 	text(): Promise<string>;
 }
 

@@ -19,6 +19,7 @@ import type {
 } from "./connection.ts";
 import type { Credentials, KubeAccess } from "./kube-access.ts";
 import { KubeError } from "./kube-error.ts";
+import { readBounded } from "./read-bounded.ts";
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -26,9 +27,6 @@ export interface ConnectionOptions {
 	/** Tells us apart in the server's audit log and metrics: `lateen/1.2.3`. */
 	readonly userAgent: string;
 }
-
-/** An answer that is taken as a whole is one object or a page of them. */
-const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -130,7 +128,10 @@ class HttpConnection implements KubeConnection {
 				cancelAnswer();
 			};
 			outgoing.once("socket", (socket) => {
-				if (!socket.connecting) isConnected = true;
+				if (outgoing.reusedSocket) {
+					isConnected = true;
+					return;
+				}
 				const done = "encrypted" in socket ? "secureConnect" : "connect";
 				socket.once(done, () => {
 					isConnected = true;
@@ -203,7 +204,7 @@ class HttpConnection implements KubeConnection {
 			status: answer.statusCode ?? 0,
 			headers,
 			body,
-			text: () => this.#text(body),
+			text: () => readBounded(body),
 		};
 	}
 
@@ -234,22 +235,6 @@ class HttpConnection implements KubeConnection {
 		} finally {
 			answer.destroy();
 		}
-	}
-
-	async #text(body: AsyncIterable<Uint8Array>): Promise<string> {
-		const chunks: Uint8Array[] = [];
-		let bytes = 0;
-		for await (const chunk of body) {
-			bytes += chunk.length;
-			if (bytes > MAX_TEXT_BYTES) {
-				throw new KubeError(
-					"KUBE_FAILED",
-					`An answer of the API server at ${this.server} is larger than ${MAX_TEXT_BYTES / 1024 / 1024} MiB, and is not read.`,
-				);
-			}
-			chunks.push(chunk);
-		}
-		return Buffer.concat(chunks).toString("utf8");
 	}
 
 	#forgetIdle(): void {

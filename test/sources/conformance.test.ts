@@ -1,11 +1,16 @@
 import { parseObject } from "../../src/api/parse-object.ts";
+import { openConnection } from "../../src/kube/open-connection.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
+import { silentLogger } from "../../src/observability/logger.ts";
 import { createDirectorySource } from "../../src/sources/directory.ts";
+import { createKubernetesSource } from "../../src/sources/kubernetes.ts";
 import { MemorySource } from "../testkit/memory-source.ts";
+import { scriptedAccess } from "../testkit/scripted-access.ts";
+import { ScriptedApiServer } from "../testkit/scripted-api-server.ts";
 import { describeSource, type Outside } from "../testkit/source-conformance.ts";
 import { TemporaryFolder } from "../testkit/temporary-folder.ts";
 
-describeSource("a directory", (): Outside => {
+describeSource("a directory", async (): Promise<Outside> => {
 	const folder = new TemporaryFolder();
 	return {
 		source: () =>
@@ -26,7 +31,7 @@ describeSource("a directory", (): Outside => {
 	};
 });
 
-describeSource("memory", (): Outside => {
+describeSource("memory", async (): Promise<Outside> => {
 	// What is outside outlives a source; each source starts from all of it.
 	const manifests = new Map<string, unknown>();
 	let current: MemorySource | undefined;
@@ -55,3 +60,32 @@ describeSource("memory", (): Outside => {
 		async [Symbol.asyncDispose]() {},
 	};
 });
+
+for (const streams of ["yes", "no"] as const) {
+	const how = streams === "yes" ? "streamed lists" : "pages";
+	describeSource(
+		`a Kubernetes API server with ${how}`,
+		async (): Promise<Outside> => {
+			const server = await ScriptedApiServer.start({ streams });
+			const connection = openConnection(scriptedAccess(server), {
+				clock: systemClock,
+				userAgent: "lateen/test",
+			});
+			return {
+				source: () =>
+					createKubernetesSource({
+						name: "kubernetes",
+						connection,
+						clock: systemClock,
+						logger: silentLogger,
+					}),
+				write: (manifest) => server.put({ ...manifest }),
+				remove: (name) => server.remove("RouteRule", name),
+				async [Symbol.asyncDispose]() {
+					await connection[Symbol.asyncDispose]();
+					await server[Symbol.asyncDispose]();
+				},
+			};
+		},
+	);
+}

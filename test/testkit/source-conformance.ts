@@ -16,9 +16,9 @@ export interface Outside extends AsyncDisposable {
 	/** A source that starts from scratch. */
 	source(): Source;
 	/** Makes or replaces an object. */
-	write(manifest: WrittenManifest): void;
+	write(manifest: WrittenManifest): void | Promise<void>;
 	/** Removes an object. */
-	remove(name: string): void;
+	remove(name: string): void | Promise<void>;
 }
 
 function rule(name: string, spec: object = {}): WrittenManifest {
@@ -41,22 +41,25 @@ function precedence({ store }: RunningSource, name: string) {
 }
 
 /** What every source does, wherever its objects come from. */
-export function describeSource(name: string, open: () => Outside): void {
+export function describeSource(
+	name: string,
+	open: () => Promise<Outside>,
+): void {
 	describe(`${name}, as a source`, () => {
 		it("lists everything that is there, then says so once", async () => {
-			await using outside = open();
-			outside.write(rule("a"));
-			outside.write(rule("b"));
+			await using outside = await open();
+			await outside.write(rule("a"));
+			await outside.write(rule("b"));
 			await using running = runSource(outside.source());
 			await eventually(() => expect(running.listings()).to.equal(1));
 			expect(rules(running)).to.deep.equal(["default/a", "default/b"]);
-			outside.write(rule("c"));
+			await outside.write(rule("c"));
 			await eventually(() => expect(rules(running)).to.have.length(3));
 			expect(running.listings()).to.equal(1);
 		});
 
 		it("lists an outside that is empty", async () => {
-			await using outside = open();
+			await using outside = await open();
 			await using running = runSource(outside.source());
 			await eventually(() =>
 				expect(running.store.allListed.value).to.equal(true),
@@ -65,29 +68,29 @@ export function describeSource(name: string, open: () => Outside): void {
 		});
 
 		it("brings changes, additions and deletions", async () => {
-			await using outside = open();
-			outside.write(rule("a", { precedence: 1 }));
+			await using outside = await open();
+			await outside.write(rule("a", { precedence: 1 }));
 			await using running = runSource(outside.source());
 			await eventually(() => expect(precedence(running, "a")).to.equal(1));
-			outside.write(rule("a", { precedence: 2 }));
+			await outside.write(rule("a", { precedence: 2 }));
 			await eventually(() => expect(precedence(running, "a")).to.equal(2));
-			outside.write(rule("b"));
+			await outside.write(rule("b"));
 			await eventually(() => expect(rules(running)).to.include("default/b"));
-			outside.remove("a");
+			await outside.remove("a");
 			await eventually(() =>
 				expect(rules(running)).to.deep.equal(["default/b"]),
 			);
 		});
 
 		it("leaves the objects alone that did not change", async () => {
-			await using outside = open();
-			outside.write(rule("a"));
-			outside.write(rule("b", { precedence: 1 }));
+			await using outside = await open();
+			await outside.write(rule("a"));
+			await outside.write(rule("b", { precedence: 1 }));
 			await using running = runSource(outside.source());
 			await eventually(() => expect(rules(running)).to.have.length(2));
 			const before = running.store.objects.value.RouteRule.get("default/a");
-			outside.write(rule("a"));
-			outside.write(rule("b", { precedence: 2 }));
+			await outside.write(rule("a"));
+			await outside.write(rule("b", { precedence: 2 }));
 			await eventually(() => expect(precedence(running, "b")).to.equal(2));
 			expect(running.store.objects.value.RouteRule.get("default/a")).to.equal(
 				before,
@@ -95,11 +98,11 @@ export function describeSource(name: string, open: () => Outside): void {
 		});
 
 		it("keeps the last good form of a refused object, says why, and heals", async () => {
-			await using outside = open();
-			outside.write(rule("a", { precedence: 1 }));
+			await using outside = await open();
+			await outside.write(rule("a", { precedence: 1 }));
 			await using running = runSource(outside.source());
 			await eventually(() => expect(precedence(running, "a")).to.equal(1));
-			outside.write(rule("a", broken));
+			await outside.write(rule("a", broken));
 			const invalid = await eventually(() => {
 				const found = running.store.invalid.value.get("RouteRule/default/a");
 				expect(found).to.not.equal(undefined);
@@ -107,19 +110,19 @@ export function describeSource(name: string, open: () => Outside): void {
 			});
 			expect(invalid?.violations[0]?.path).to.equal("spec.precedence");
 			expect(precedence(running, "a")).to.equal(1);
-			outside.write(rule("a", { precedence: 3 }));
+			await outside.write(rule("a", { precedence: 3 }));
 			await eventually(() => expect(precedence(running, "a")).to.equal(3));
 			expect(running.store.invalid.value.size).to.equal(0);
 		});
 
 		it("forgets a refused object that is removed", async () => {
-			await using outside = open();
-			outside.write(rule("a", broken));
+			await using outside = await open();
+			await outside.write(rule("a", broken));
 			await using running = runSource(outside.source());
 			await eventually(() =>
 				expect(running.store.invalid.value.size).to.equal(1),
 			);
-			outside.remove("a");
+			await outside.remove("a");
 			await eventually(() =>
 				expect(running.store.invalid.value.size).to.equal(0),
 			);
@@ -127,9 +130,9 @@ export function describeSource(name: string, open: () => Outside): void {
 		});
 
 		it("finds the same again from scratch", async () => {
-			await using outside = open();
-			outside.write(rule("a"));
-			outside.write(rule("b", { precedence: 7 }));
+			await using outside = await open();
+			await outside.write(rule("a"));
+			await outside.write(rule("b", { precedence: 7 }));
 			await using first = runSource(outside.source());
 			await eventually(() => expect(first.listings()).to.equal(1));
 			await first[Symbol.asyncDispose]();
@@ -141,12 +144,12 @@ export function describeSource(name: string, open: () => Outside): void {
 		});
 
 		it("stops when told, and brings nothing after", async () => {
-			await using outside = open();
+			await using outside = await open();
 			const running = runSource(outside.source());
 			await eventually(() => expect(running.listings()).to.equal(1));
 			await running[Symbol.asyncDispose]();
 			const batches = running.batches();
-			outside.write(rule("late"));
+			await outside.write(rule("late"));
 			await using again = runSource(outside.source());
 			await eventually(() => expect(rules(again)).to.have.length(1));
 			expect(running.batches()).to.equal(batches);
