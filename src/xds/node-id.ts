@@ -1,6 +1,10 @@
 import type { Proxy } from "./proxy.ts";
 
-/** What `node.id` says: `sidecar~default/reviews-v1`, with `~SUFFIX` when several proxies share the workload. */
+/**
+ * What `node.id` says: `sidecar~default/reviews-v1`, with `~SUFFIX` when several
+ * proxies share the workload. In a Kubernetes cluster the suffix of a gateway is
+ * the name of its pod.
+ */
 export interface NodeId {
 	readonly kind: Proxy["kind"];
 	/** `namespace/name`. */
@@ -20,7 +24,7 @@ export function printNodeId({ kind, workload, suffix }: NodeId): string {
 export function parseNodeId(id: string): NodeId | undefined {
 	// Names of Kubernetes objects: DNS labels, and DNS subdomains for what is inside a namespace.
 	const found =
-		/^(sidecar|gateway|grpc)~([a-z0-9-]{1,63}\/[a-z0-9.-]{1,253})(?:~([A-Za-z0-9._-]{1,63}))?$/.exec(
+		/^(sidecar|gateway|grpc)~([a-z0-9-]{1,63}\/[a-z0-9.-]{1,253})(?:~([A-Za-z0-9._-]{1,253}))?$/.exec(
 			id,
 		);
 	if (found === null) return undefined;

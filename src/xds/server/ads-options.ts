@@ -42,8 +42,11 @@ export interface AdsFigures {
 /** What the aggregated discovery service needs. */
 export interface AdsOptions {
 	readonly directory: ProxyDirectory;
-	/** Decides whether the peer is the proxy that it claims to be. */
-	readonly authenticate: (peer: Peer, claims: NodeClaims) => Authentication;
+	/** Decides whether the peer is the proxy that it claims to be. Never throws. */
+	readonly authenticate: (
+		peer: Peer,
+		claims: NodeClaims,
+	) => Authentication | Promise<Authentication>;
 	readonly connected: ConnectedProxies;
 	/** What proxies have accepted so far; of this service alone unless it is given. */
 	readonly proof?: Proof;

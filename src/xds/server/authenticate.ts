@@ -5,13 +5,25 @@ import type { NodeClaims } from "../parse-node.ts";
 import type { Proxy } from "../proxy.ts";
 import { verifyToken } from "../proxy-token.ts";
 
-/** Who a proxy has proven to be, or why it is turned away: with this status, and a sentence without secrets. */
-export type Authentication =
-	| { readonly proxy: Proxy }
-	| {
-			readonly refusal: string;
-			readonly status: Exclude<GrpcStatusCode, 0>;
-	  };
+/** Why a proxy is turned away: a sentence without secrets, and the status to end its stream with. */
+export interface Refusal {
+	readonly refusal: string;
+	readonly status: Exclude<GrpcStatusCode, 0>;
+}
+
+/** Who a proxy has proven to be. */
+export interface Authenticated {
+	readonly proxy: Proxy;
+	/**
+	 * Watches whether the proof holds, as long as the stream is open: calls `end`
+	 * once when it does not. The returned function ends the watching. Absent for
+	 * a proof that holds until it is asked for again.
+	 */
+	readonly watch?: (end: (refusal: Refusal) => void) => () => void;
+}
+
+/** Who a proxy has proven to be, or why it is turned away. */
+export type Authentication = Authenticated | Refusal;
 
 /**
  * Decides whether a proxy is who it claims to be.

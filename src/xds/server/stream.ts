@@ -13,6 +13,7 @@ import type { ParsedRequest } from "../protocol/parse-request.ts";
 import type { StreamState } from "../protocol/stream-state.ts";
 import type { Proxy } from "../proxy.ts";
 import type { AdsOptions } from "./ads-options.ts";
+import type { Authenticated } from "./authenticate.ts";
 import {
 	ServedStream,
 	type SharedByStreams,
@@ -32,7 +33,12 @@ export async function* serveStream<State extends StreamState, Request>(
 	const opening = await requests.next();
 	if (opening.done === true) return;
 	const first = parsed(kind, opening.value);
-	const proxy = admitted(shared, call.peer, first);
+	const { proxy, watch } = await authenticated(
+		shared.options,
+		call.peer,
+		first,
+	);
+	refuseOneMore(shared, proxy);
 
 	const log = shared.options.log.child({
 		proxy: proxy.id,
@@ -57,14 +63,22 @@ export async function* serveStream<State extends StreamState, Request>(
 				stream.take(parsed(kind, next.value));
 				wakeup.wake();
 			}
-			ended = { error: undefined };
+			ended ??= { error: undefined };
 		} catch (error) {
 			// Thrown again where responses are made: that is what `net` listens to.
-			ended = { error };
+			ended ??= { error };
 		}
 		wakeup.wake();
 	};
 
+	const stopWatching = watch?.(({ status, refusal }) => {
+		log.info("A proxy no longer proves who it is", {
+			address,
+			reason: refusal,
+		});
+		ended ??= { error: new GrpcError(status, refusal) };
+		wakeup.wake();
+	});
 	const unsubscribe = resources.subscribe((changed) => {
 		if (stream.state.changed(changed)) wakeup.wake();
 	});
@@ -84,6 +98,7 @@ export async function* serveStream<State extends StreamState, Request>(
 		}
 	} finally {
 		wakeup.close();
+		stopWatching?.();
 		unsubscribe();
 		stream.end();
 		connected.note({ op: "disconnected", on: stream });
@@ -105,15 +120,13 @@ function parsed<Request>(
 	);
 }
 
-/** The proxy at the other end, if it may open one more stream. */
-function admitted(
+/** Fails when the proxy may not open one more stream. */
+function refuseOneMore(
 	{ options, limits }: SharedByStreams,
-	peer: Peer,
-	first: ParsedRequest<unknown>,
-): Proxy {
-	const proxy = authenticated(options, peer, first);
+	proxy: Proxy,
+): void {
 	const { maxStreamsPerProxy } = limits;
-	if (options.connected.streamsOf(proxy) < maxStreamsPerProxy) return proxy;
+	if (options.connected.streamsOf(proxy) < maxStreamsPerProxy) return;
 	throw new GrpcError(
 		grpcStatus.resourceExhausted,
 		`The proxy ${proxy.id} has ${maxStreamsPerProxy} open streams already. Give every process its own node id, or wait for its old streams to end.`,
@@ -121,11 +134,11 @@ function admitted(
 }
 
 /** The proxy at the other end; its `node` and token are not logged. */
-function authenticated(
+async function authenticated(
 	options: AdsOptions,
 	peer: Peer,
 	first: ParsedRequest<unknown>,
-): Proxy {
+): Promise<Authenticated> {
 	const { node } = first;
 	const refuse = (
 		status: Exclude<GrpcStatusCode, 0>,
@@ -148,7 +161,7 @@ function authenticated(
 			.join(" ");
 		throw refuse(grpcStatus.invalidArgument, violations);
 	}
-	const authentication = options.authenticate(peer, parsedNode.claims);
-	if ("proxy" in authentication) return authentication.proxy;
+	const authentication = await options.authenticate(peer, parsedNode.claims);
+	if ("proxy" in authentication) return authentication;
 	throw refuse(authentication.status, authentication.refusal);
 }
