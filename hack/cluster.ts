@@ -51,7 +51,11 @@ async function main(): Promise<number> {
 	});
 	const [command, ...rest] = positionals;
 	if (rest.length > 0) throw new ClusterError(USAGE);
-	const dir = values.dir === undefined ? defaultDir() : resolve(values.dir);
+	const dir =
+		values.dir === undefined
+			? defaultDir()
+			: // npm runs us in the folder of package.json, wherever it was called.
+				resolve(process.env["INIT_CWD"] ?? "", values.dir);
 	switch (command) {
 		case "up":
 			return values.detach === true ? await detach(dir) : await hold(dir);

@@ -163,7 +163,7 @@ async function goBuild(
 	}
 }
 
-/** Without a version the server calls itself v0.0.0, which clients take for a very old one. */
+/** Without a version the server calls itself v0.0.0, which clients take for a very old one; and so do clients in what they say of themselves. */
 function linkerFlags(version: string): string {
 	const [major, minor] = version.split(".");
 	const values = {
@@ -171,12 +171,12 @@ function linkerFlags(version: string): string {
 		gitMajor: major,
 		gitMinor: minor,
 	};
-	return [
-		"-s -w",
-		...Object.entries(values).map(
-			([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`,
+	const settings = Object.entries(values).flatMap(([name, value]) =>
+		["component-base/version", "client-go/pkg/version"].map(
+			(where) => `-X k8s.io/${where}.${name}=${value}`,
 		),
-	].join(" ");
+	);
+	return ["-s", "-w", ...settings].join(" ");
 }
 
 async function checkGo(): Promise<void> {
