@@ -1,6 +1,6 @@
-import { isCancelled } from "../lib/is-cancelled.ts";
 import type { Health } from "../observability/health.ts";
 import type { Source } from "../store/source.ts";
+import { runInBackground } from "./background.ts";
 import type { Pipeline } from "./mesh-pipeline.ts";
 import type { Stops } from "./stops.ts";
 import { whenTrue } from "./when-true.ts";
@@ -33,20 +33,12 @@ export async function runSource(
 	{ health, signal, onFailure }: SourceTools,
 	stops: Stops,
 ): Promise<void> {
-	const running = new AbortController();
-	const ended = source
-		.run(store.sinkOf(source.name), running.signal)
-		.catch((error: unknown) => {
-			if (!isCancelled(error)) throw error;
-		});
-	const failed = ended.then(() => {
-		if (!running.signal.aborted) throw new Error("The source ended by itself.");
-	});
-	failed.catch(onFailure);
-	stops.add(async () => {
-		running.abort();
-		await ended.catch(() => undefined);
-	});
+	const failed = runInBackground(
+		"The source",
+		(running) => source.run(store.sinkOf(source.name), running),
+		onFailure,
+		stops,
+	);
 	await Promise.race([
 		failed,
 		whenTrue(store.allListed, (listed) => listed, signal),

@@ -33,7 +33,7 @@ export function serveCommand(serve: StartServer): Command {
 	return {
 		name: "serve",
 		summary: "Run the control plane",
-		usage: "--source=directory:PATH [flags]",
+		usage: "--source=kubernetes|directory:PATH [flags]",
 		details: [
 			"Watches the objects of the source, and keeps every connected proxy up to date with them. It ends on Ctrl-C or SIGTERM; proxies keep what they have.",
 			"Every flag can also be a variable (LATEEN_XDS_LISTEN) or a line of the file that --config names (xdsListen: …); docs/settings.md lists them with the reasons of their defaults.",
@@ -43,6 +43,10 @@ export function serveCommand(serve: StartServer): Command {
 			[
 				"Serve a folder of YAML files",
 				"lateen serve --source=directory:samples/bookinfo",
+			],
+			[
+				"Serve what an API server has, with the current context of kubectl",
+				"lateen serve --source=kubernetes",
 			],
 			[
 				"Take any free port, and keep state elsewhere",

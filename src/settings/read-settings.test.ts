@@ -149,7 +149,7 @@ describe("readSettings", () => {
 			environment: {},
 		});
 		expect(!result.ok && result.problems).to.deep.equal([
-			"--source must be given: Where the objects come from: directory:PATH.",
+			"--source must be given: Where the objects come from: `kubernetes`, or `directory:PATH`.",
 		]);
 	});
 });

@@ -13,8 +13,8 @@ export const serveSchema = {
 	source: {
 		type: "text",
 		required: true,
-		placeholder: "KIND:PLACE",
-		help: "Where the objects come from: directory:PATH",
+		placeholder: "SOURCE",
+		help: "Where the objects come from: `kubernetes`, or `directory:PATH`",
 		reason:
 			"There is no default, because serving the wrong folder is worse than being asked.",
 	},
@@ -24,13 +24,55 @@ export const serveSchema = {
 		help: "YAML file with settings, under the names that docs/settings.md lists",
 		reason: "Most people need no file.",
 	},
+	kubeconfig: {
+		type: "path",
+		placeholder: "FILE",
+		help: "How to reach the API server, with `--source=kubernetes`; by default what `KUBECONFIG` names, then `~/.kube/config`, and in a pod its own ServiceAccount",
+		reason: "The same order as kubectl's.",
+	},
+	context: {
+		type: "text",
+		help: "Context of the kubeconfig to use instead of its current one",
+		reason: "The current one is what kubectl uses, too.",
+	},
+	namespace: {
+		type: "text",
+		default: "lateen-system",
+		help: "Namespace of Lateen itself: its Leases, certificates and reports are there",
+		reason: "All replicas that serve one cluster must name the same.",
+	},
+	podName: {
+		type: "text",
+		placeholder: "NAME",
+		help: "Name of this replica, which no other has; by default the name of the machine and a few letters",
+		reason:
+			"In a pod it is the pod's name: after a restart in place the replica is known to be the same.",
+	},
 	stateDir,
 	xdsListen: {
 		type: "address",
 		default: "127.0.0.1:15010",
-		help: "Where proxies connect; port 0 takes a free one",
+		help: "Where proxies connect; port 0 takes a free one. With `--source=kubernetes` this is TLS",
 		reason:
 			"Loopback, so that nothing is open to others unless somebody says so; 15010 is where people look for xDS.",
+	},
+	webhookListen: {
+		type: "address",
+		default: "127.0.0.1:15017",
+		help: "Where the API server asks whether an object is valid, with `--source=kubernetes`",
+		reason: "As for `xds-listen`; 15017 is where people look for webhooks.",
+	},
+	webhookUrl: {
+		type: "text",
+		placeholder: "URL",
+		help: "How the API server reaches the webhook when that is not through the Service `lateen`, such as `https://192.0.2.1:15017`",
+		reason: "In a cluster the Service leads to every replica.",
+	},
+	healthListen: {
+		type: "address",
+		help: "Where others may ask for `/healthz`, `/readyz` and `/metrics`, and nothing else",
+		reason:
+			"The kubelet asks for them at the address of the pod; the rest of the admin API has no passwords and stays on loopback.",
 	},
 	adminListen: {
 		type: "text",
