@@ -81,7 +81,7 @@ export async function ensureKubernetes(
 			await checkGo();
 			const version = versionOf(goMod, PROGRAMS.kubectl.module);
 			say(
-				`Building ${missing.join(", ")} of Kubernetes ${version} from Go modules into ${cache} (about 6 minutes on two cores, once).`,
+				`Building ${missing.join(", ")} of Kubernetes ${version} from Go modules into ${cache} (about 5 minutes on two cores, once).`,
 			);
 			for (const name of missing) {
 				await build(name, paths[name], version, signal);
