@@ -5,18 +5,22 @@ import {
 	routeRule,
 	service,
 } from "../../test/testkit/objects.ts";
-import type { ApiObject } from "../api/objects.ts";
-import { buildMesh } from "../mesh/build.ts";
+import type { ApiObject, Objects } from "../api/objects.ts";
+import { buildMesh, type MeshBuild } from "../mesh/build.ts";
 import { PreviewedMesh } from "./mesh-preview.ts";
 
 const late = { createdMs: 9000 };
+
+function keep(mesh: PreviewedMesh, stored: Objects): MeshBuild {
+	return mesh.keep(stored, buildMesh(stored));
+}
 
 function preview(
 	stored: readonly ApiObject[],
 	asked: ApiObject,
 ): readonly string[] | undefined {
 	const mesh = new PreviewedMesh();
-	mesh.build(objects(...stored), undefined);
+	keep(mesh, objects(...stored));
 	return mesh
 		.findingsOf(asked)
 		?.map(
@@ -77,9 +81,9 @@ describe("PreviewedMesh", () => {
 	it("leaves the newest build as it is", () => {
 		const mesh = new PreviewedMesh();
 		const stored = objects(service("a"), routeRule("a"));
-		const first = mesh.build(stored, undefined);
+		const first = keep(mesh, stored);
 		mesh.findingsOf(routeRule("b", { destination: { name: "a" } }, late));
-		expect(mesh.build(stored, first).mesh).to.equal(first.mesh);
+		expect(buildMesh(stored, first).mesh).to.equal(first.mesh);
 		expect(first.mesh).to.deep.equal(buildMesh(stored).mesh);
 	});
 });

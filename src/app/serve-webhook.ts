@@ -1,0 +1,42 @@
+import { admissionApi, maxReviewBytes } from "../admission/http.ts";
+import type { MeshPreview } from "../admission/mesh-preview.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Signal } from "../lib/signal.ts";
+import type { TlsMaterial } from "../lib/tls-material.ts";
+import type { Address } from "../net/address.ts";
+import { type HttpServer, serveHttp } from "../net/http-server.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { MetricsRegistry } from "../observability/metrics.ts";
+
+/** What the webhook is served with. */
+export interface WebhookParts {
+	readonly listen: Address;
+	readonly material: Signal<TlsMaterial | undefined>;
+	readonly preview: MeshPreview;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly metrics: MetricsRegistry;
+}
+
+/** Serves the validating webhook over TLS; disposing of it answers what was asked and ends. */
+export function serveWebhook({
+	listen,
+	material,
+	preview,
+	clock,
+	logger,
+	metrics,
+}: WebhookParts): Promise<HttpServer> {
+	const log = logger.child({ part: "admission" });
+	return serveHttp({
+		listen,
+		tls: material,
+		handler: admissionApi({ preview, clock, logger: log, metrics }),
+		limits: {
+			maxBodyBytes: maxReviewBytes,
+			// API servers close an idle connection after 90 s; if we were first, a question on its way would be lost.
+			keepAliveMs: 120_000,
+		},
+		log,
+	});
+}
