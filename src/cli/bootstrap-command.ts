@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { serveSchema } from "../settings/schema.ts";
 import { generateBootstrap, generateGrpcBootstrap } from "../xds/bootstrap.ts";
@@ -14,6 +14,9 @@ import { readServeFile } from "./server-client.ts";
 /** Reads the key that signs proxy tokens from a state directory; makes it at its first use. */
 export type ReadTokenKey = (stateDir: string) => Promise<KeyObject>;
 
+/** The Service of the manifests. */
+const clusterServer = "lateen.lateen-system.svc:15012";
+
 const options = {
 	...proxyOptions,
 	admin: {
@@ -24,7 +27,22 @@ const options = {
 	xds: {
 		type: "text",
 		placeholder: "ADDRESS|unix:PATH",
-		help: "The control plane; by default what serve.json in the state directory says, else 127.0.0.1:15010",
+		help: "The control plane; by default what serve.json in the state directory says, else 127.0.0.1:15010; with --token-file, lateen.lateen-system.svc:15012",
+	},
+	tokenFile: {
+		type: "path",
+		placeholder: "FILE",
+		help: "In a Kubernetes cluster: where the proxy finds the ServiceAccount token of its pod, with the audience lateen.dev; no token is made then",
+	},
+	caFile: {
+		type: "path",
+		placeholder: "FILE",
+		help: "Where the proxy finds the authorities (PEM) that it trusts the control plane's certificate by; needed with --token-file",
+	},
+	serverName: {
+		type: "text",
+		placeholder: "NAME",
+		help: "Name or IP address in the control plane's certificate; by default the host in --xds",
 	},
 	tokenTtl: {
 		type: "duration",
@@ -54,6 +72,7 @@ export function bootstrapCommand(readTokenKey: ReadTokenKey): Command {
 			usage: "--proxy NAMESPACE/NAME|--gateway NAME [flags]",
 			details: [
 				"The proxy proves who it is by a token that is signed with the key in the server's state directory, so run this where the server runs. The token file is readable by its owner only; replace it by running the command again.",
+				"In a Kubernetes cluster it is the ServiceAccount token of its pod (--token-file), sent over TLS. --proxy is the pod then; a gateway is named by --gateway, and its pod by --suffix. Envoy notices when token and authorities are replaced by a rename, as the kubelet does it, and needs no agent beside it.",
 			],
 			options,
 			examples: [
@@ -65,6 +84,10 @@ export function bootstrapCommand(readTokenKey: ReadTokenKey): Command {
 				[
 					"A gateway",
 					"lateen bootstrap --gateway ingress --listen 127.0.0.1:8080 > envoy.json",
+				],
+				[
+					"A sidecar in a Kubernetes cluster",
+					"lateen bootstrap --proxy default/reviews-v1-abc --captured --token-file /var/run/secrets/lateen/token --ca-file /etc/lateen/ca.crt --out /etc/envoy",
 				],
 				[
 					"A gRPC client without a proxy",
@@ -90,6 +113,8 @@ async function runBootstrap(
 		report,
 	);
 	const server = await serverOf(call, report);
+	const inCluster =
+		server === undefined ? undefined : clusterFiles(values, server, report);
 	const admin = parseHostPort(values.admin.replace(/:0$/, ":65535"));
 	if (admin !== undefined && !["127.0.0.1", "localhost"].includes(admin.host))
 		report(
@@ -98,16 +123,26 @@ async function runBootstrap(
 	if (server === undefined || problems.length > 0)
 		return usageError(...problems);
 
-	await mkdir(values.stateDir, { recursive: true, mode: 0o700 });
-	const key = await readTokenKey(values.stateDir);
-	const expiresMs = Date.now() + values.tokenTtl;
-	const token = mintToken({ workload, kind, expiresMs }, key);
+	const mint = async (): Promise<MintedToken> => {
+		await mkdir(values.stateDir, { recursive: true, mode: 0o700 });
+		const key = await readTokenKey(values.stateDir);
+		const expiresMs = Date.now() + values.tokenTtl;
+		return { token: mintToken({ workload, kind, expiresMs }, key), expiresMs };
+	};
 	if (kind === "grpc") {
+		const token =
+			inCluster === undefined
+				? (await mint()).token
+				: await readToken(inCluster.tokenFile, report);
+		if (problems.length > 0) return usageError(...problems);
 		const bootstrap = generateGrpcBootstrap({
 			workload,
 			suffix: values.suffix,
 			server,
 			token,
+			...(inCluster && {
+				files: { token: inCluster.tokenFile, ca: inCluster.caFile },
+			}),
 		});
 		return finish(call, bootstrap, "xds.json", 0o600);
 	}
@@ -115,7 +150,7 @@ async function runBootstrap(
 		values.out ??
 			join(values.stateDir, "proxies", `${kind}~${workload.replace("/", "~")}`),
 	);
-	const { bootstrap, tokenSds } = generateBootstrap({
+	const { bootstrap, tokenSds, caSds } = generateBootstrap({
 		workload,
 		kind,
 		suffix: values.suffix,
@@ -123,8 +158,15 @@ async function runBootstrap(
 		addresses,
 		server,
 		adminPort: Number(values.admin.split(":").at(-1)),
-		tokenFile: join(directory, "token"),
+		tokenFile: inCluster?.tokenFile ?? join(directory, "token"),
 		tokenSdsFile: join(directory, "token-sds.json"),
+		...(inCluster && {
+			tls: {
+				caFile: inCluster.caFile,
+				caSdsFile: join(directory, "ca-sds.json"),
+				serverName: inCluster.serverName,
+			},
+		}),
 	});
 	const parsed = parseNode(nodeOf(bootstrap));
 	if ("violations" in parsed)
@@ -134,14 +176,69 @@ async function runBootstrap(
 					`${path.replace("node.metadata.lateen.", "")}: ${message}`,
 			),
 		);
+	const minted = inCluster === undefined ? await mint() : undefined;
 	await mkdir(directory, { recursive: true, mode: 0o700 });
-	await replaceFile(join(directory, "token"), token, 0o600);
+	if (minted !== undefined)
+		await replaceFile(join(directory, "token"), minted.token, 0o600);
 	await replaceFile(join(directory, "token-sds.json"), print(tokenSds), 0o644);
+	if (caSds !== undefined)
+		await replaceFile(join(directory, "ca-sds.json"), print(caSds), 0o644);
 	const code = await finish(call, bootstrap, "envoy.json", 0o644);
-	terminal.err(
-		`The token in ${directory} is good until ${new Date(expiresMs).toISOString()}.\n`,
-	);
+	if (minted !== undefined)
+		terminal.err(
+			`The token in ${directory} is good until ${new Date(minted.expiresMs).toISOString()}.\n`,
+		);
 	return code;
+}
+
+interface MintedToken {
+	readonly token: string;
+	readonly expiresMs: number;
+}
+
+/** What a proxy in a Kubernetes cluster finds beside it. */
+interface ClusterFiles {
+	readonly tokenFile: string;
+	readonly caFile: string;
+	readonly serverName: string;
+}
+
+/** The files of a proxy in a cluster, or undefined for one that gets a token of ours. */
+function clusterFiles(
+	{ tokenFile, caFile, serverName }: BootstrapCall["values"],
+	server: SocketAddress,
+	report: Report,
+): ClusterFiles | undefined {
+	if (tokenFile === undefined) {
+		if (caFile !== undefined || serverName !== undefined)
+			report("--ca-file and --server-name go with --token-file.");
+		return undefined;
+	}
+	if (caFile === undefined)
+		report(
+			"--token-file needs --ca-file: without it the token would go to whoever answers.",
+		);
+	const expected = serverName ?? ("host" in server ? server.host : undefined);
+	if (expected === undefined)
+		report(
+			"--server-name is needed: a socket has no name that could stand in a certificate.",
+		);
+	return {
+		tokenFile: resolve(tokenFile),
+		caFile: resolve(caFile ?? ""),
+		serverName: expected ?? "",
+	};
+}
+
+async function readToken(path: string, report: Report): Promise<string> {
+	try {
+		return (await readFile(path, "utf8")).trim();
+	} catch (error) {
+		report(
+			`--token-file cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+		);
+		return "";
+	}
 }
 
 async function serverOf(
@@ -150,6 +247,7 @@ async function serverOf(
 ): Promise<SocketAddress | undefined> {
 	const text =
 		values.xds ??
+		(values.tokenFile === undefined ? undefined : clusterServer) ??
 		(await readServeFile(values.stateDir))?.xds ??
 		serveSchema.xdsListen.default;
 	if (text.startsWith("unix:")) return { path: text.slice("unix:".length) };

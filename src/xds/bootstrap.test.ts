@@ -63,6 +63,42 @@ describe("generateBootstrap", () => {
 		expect(JSON.stringify(bootstrap)).to.contain(input.tokenSdsFile);
 	});
 
+	it("says nothing of TLS without authorities to trust", () => {
+		const { bootstrap, caSds } = generateBootstrap(input);
+		expect(caSds).to.equal(undefined);
+		expect(JSON.stringify(bootstrap)).not.to.contain("transport_socket");
+	});
+
+	const names = [
+		{
+			name: "a name",
+			serverName: "lateen.lateen-system.svc",
+			contains: ['"sni":"lateen.lateen-system.svc"', '"san_type":"DNS"'],
+		},
+		{
+			name: "an address",
+			serverName: "10.0.0.1",
+			contains: ['"san_type":"IP_ADDRESS"', '"exact":"10.0.0.1"'],
+		},
+	];
+	for (const { name, serverName, contains } of names) {
+		it(`expects ${name} in the certificate, and the authorities in a file of their own`, () => {
+			const { bootstrap, caSds } = generateBootstrap({
+				...input,
+				tls: {
+					caFile: "/etc/lateen/ca.crt",
+					caSdsFile: "/run/lateen/ca-sds.json",
+					serverName,
+				},
+			});
+			const text = JSON.stringify(bootstrap);
+			for (const part of contains) expect(text).to.contain(part);
+			expect(text.includes('"sni"')).to.equal(serverName.startsWith("lateen"));
+			expect(text).to.contain("/run/lateen/ca-sds.json");
+			expect(JSON.stringify(caSds)).to.contain("/etc/lateen/ca.crt");
+		});
+	}
+
 	const servers = [
 		{ name: "an address", server: { host: "::1", port: 1 }, type: "STATIC" },
 		{ name: "a socket", server: { path: "/run/x.sock" }, type: "STATIC" },
@@ -101,6 +137,35 @@ describe("generateGrpcBootstrap", () => {
 			},
 		});
 		expect(JSON.stringify(bootstrap)).to.contain('"[::1]:15010"');
+		expect(JSON.stringify(bootstrap)).to.contain('"type":"insecure"');
+	});
+
+	it("names the files of a client in a cluster, beside the token", () => {
+		const bootstrap = generateGrpcBootstrap({
+			workload: "default/productpage-v1",
+			server: { host: "lateen.lateen-system.svc", port: 15012 },
+			token: "secret",
+			files: { ca: "/etc/lateen/ca.crt", token: "/run/token" },
+		});
+		expect(bootstrap["xds_servers"]).to.deep.equal([
+			{
+				server_uri: "lateen.lateen-system.svc:15012",
+				channel_creds: [
+					{
+						type: "tls",
+						config: { ca_certificate_file: "/etc/lateen/ca.crt" },
+					},
+				],
+				call_creds: [
+					{ type: "jwt_token_file", config: { jwt_token_file: "/run/token" } },
+				],
+				server_features: ["xds_v3"],
+			},
+		]);
+		expect(parseNode(nodeOf(bootstrap))).to.have.nested.property(
+			"claims.token",
+			"secret",
+		);
 	});
 });
 

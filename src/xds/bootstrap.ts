@@ -28,6 +28,18 @@ export interface BootstrapInput extends ProcessLimits {
 	readonly tokenFile: string;
 	/** Absolute path at which the `tokenSds` of the result will stand. */
 	readonly tokenSdsFile: string;
+	/** TLS to the control plane; without it everything goes in the clear, the token too. */
+	readonly tls?: BootstrapTls;
+}
+
+/** How a proxy tells the control plane from somebody else. */
+export interface BootstrapTls {
+	/** Absolute path of the file with the authorities to trust, as PEM. */
+	readonly caFile: string;
+	/** Absolute path at which the `caSds` of the result will stand. */
+	readonly caSdsFile: string;
+	/** Name or IP address that the control plane's certificate must have. */
+	readonly serverName: string;
 }
 
 /** The files of one Envoy besides its token. */
@@ -36,6 +48,8 @@ export interface EnvoyFiles {
 	readonly bootstrap: JsonObject;
 	/** Tells Envoy where the token is; to be written to `tokenSdsFile`. */
 	readonly tokenSds: JsonObject;
+	/** Tells Envoy where the authorities are; to be written to `caSdsFile`. Absent without TLS. */
+	readonly caSds?: JsonObject;
 }
 
 /** What the bootstrap of one proxyless gRPC client is made from. */
@@ -44,11 +58,22 @@ export interface GrpcBootstrapInput {
 	readonly suffix?: string;
 	readonly locality?: Locality;
 	readonly server: SocketAddress;
-	/** Stands in the result, which therefore is a secret: these clients cannot send headers. */
+	/** Stands in the result, which therefore is a secret: most of these clients cannot send headers. */
 	readonly token: string;
+	/**
+	 * Files for clients that can do more: TLS to the control plane, and the token
+	 * in the header, read again when it changes (gRFC A65 and A97).
+	 */
+	readonly files?: {
+		/** Absolute path of the authorities to trust, as PEM. */
+		readonly ca: string;
+		/** Absolute path of the token. */
+		readonly token: string;
+	};
 }
 
 const tokenSecret = "lateen_proxy_token";
+const caSecret = "lateen_ca";
 const xdsCluster = "lateen";
 const types = "type.googleapis.com";
 
@@ -56,7 +81,9 @@ const types = "type.googleapis.com";
  * The files with which a real Envoy connects to the control plane.
  *
  * The token is not part of them: Envoy reads it from its own file, notices when
- * that file is replaced by a rename, and sends it with every new stream.
+ * that file is replaced by a rename, and sends it with every new stream. The
+ * same goes for the authorities that it trusts. What a rename in a projected
+ * volume is, the swap of its `..data`, is noticed as well.
  */
 export function generateBootstrap(input: BootstrapInput): EnvoyFiles {
 	const ads = {
@@ -126,26 +153,59 @@ export function generateBootstrap(input: BootstrapInput): EnvoyFiles {
 				],
 			},
 		},
-		tokenSds: {
-			resources: [
-				{
-					"@type": `${types}/envoy.extensions.transport_sockets.tls.v3.Secret`,
-					name: tokenSecret,
-					generic_secret: {
-						secret: {
-							filename: input.tokenFile,
-							watched_directory: { path: directoryOf(input.tokenFile) },
+		tokenSds: secretFile(tokenSecret, {
+			generic_secret: { secret: watchedFile(input.tokenFile) },
+		}),
+		...(input.tls === undefined
+			? {}
+			: {
+					caSds: secretFile(caSecret, {
+						validation_context: {
+							trusted_ca: { filename: input.tls.caFile },
+							watched_directory: { path: directoryOf(input.tls.caFile) },
 						},
-					},
-				},
-			],
+					}),
+				}),
+	};
+}
+
+/** A file with one secret: Envoy accepts no more of them in one. */
+function secretFile(name: string, content: JsonObject): JsonObject {
+	return {
+		resources: [
+			{
+				"@type": `${types}/envoy.extensions.transport_sockets.tls.v3.Secret`,
+				name,
+				...content,
+			},
+		],
+	};
+}
+
+function watchedFile(path: string): JsonObject {
+	return {
+		filename: path,
+		watched_directory: { path: directoryOf(path) },
+	};
+}
+
+/** Where Envoy finds a secret that stands in a file. */
+function secretSource(name: string, path: string): JsonObject {
+	return {
+		name,
+		sds_config: {
+			path_config_source: {
+				path,
+				watched_directory: { path: directoryOf(path) },
+			},
+			resource_api_version: "V3",
 		},
 	};
 }
 
 /** The file for `GRPC_XDS_BOOTSTRAP` of a gRPC client without a proxy. It holds the token: keep it from others (mode 0600). */
 export function generateGrpcBootstrap(input: GrpcBootstrapInput): JsonObject {
-	const { server } = input;
+	const { server, files } = input;
 	return {
 		xds_servers: [
 			{
@@ -155,7 +215,21 @@ export function generateGrpcBootstrap(input: GrpcBootstrapInput): JsonObject {
 						: isIP(server.host) === 6
 							? `[${server.host}]:${server.port}`
 							: `${server.host}:${server.port}`,
-				channel_creds: [{ type: "insecure" }],
+				channel_creds: [
+					files === undefined
+						? { type: "insecure" }
+						: { type: "tls", config: { ca_certificate_file: files.ca } },
+				],
+				...(files === undefined
+					? {}
+					: {
+							call_creds: [
+								{
+									type: "jwt_token_file",
+									config: { jwt_token_file: files.token },
+								},
+							],
+						}),
 				server_features: ["xds_v3"],
 			},
 		],
@@ -237,6 +311,9 @@ function generateXdsCluster(input: BootstrapInput): JsonObject {
 				},
 			],
 		},
+		...(input.tls === undefined
+			? {}
+			: { transport_socket: generateTransportSocket(input.tls) }),
 		upstream_connection_options: { tcp_keepalive: { keepalive_time: 300 } },
 		typed_extension_protocol_options: {
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -271,18 +348,43 @@ function generateTokenFilter(input: BootstrapInput): JsonObject {
 				name: "envoy.http.injected_credentials.generic",
 				typed_config: {
 					"@type": `${types}/envoy.extensions.http.injected_credentials.generic.v3.Generic`,
-					credential: {
-						name: tokenSecret,
-						sds_config: {
-							path_config_source: {
-								path: input.tokenSdsFile,
-								watched_directory: { path: directoryOf(input.tokenSdsFile) },
-							},
-							resource_api_version: "V3",
-						},
-					},
+					credential: secretSource(tokenSecret, input.tokenSdsFile),
 					header: "authorization",
 					header_value_prefix: "Bearer ",
+				},
+			},
+		},
+	};
+}
+
+function generateTransportSocket(tls: BootstrapTls): JsonObject {
+	const isAddress = isIP(tls.serverName) !== 0;
+	return {
+		name: "envoy.transport_sockets.tls",
+		typed_config: {
+			"@type": `${types}/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`,
+			// Server name indication knows names only (RFC 6066 section 3).
+			...(isAddress ? {} : { sni: tls.serverName }),
+			common_tls_context: {
+				alpn_protocols: ["h2"],
+				tls_params: {
+					tls_minimum_protocol_version: "TLSv1_2",
+					// Without it Envoy's clients stay at 1.2.
+					tls_maximum_protocol_version: "TLSv1_3",
+				},
+				combined_validation_context: {
+					default_validation_context: {
+						match_typed_subject_alt_names: [
+							{
+								san_type: isAddress ? "IP_ADDRESS" : "DNS",
+								matcher: { exact: tls.serverName },
+							},
+						],
+					},
+					validation_context_sds_secret_config: secretSource(
+						caSecret,
+						tls.caSdsFile,
+					),
 				},
 			},
 		},

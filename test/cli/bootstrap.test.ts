@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { runLateen } from "./run-lateen.ts";
@@ -79,7 +80,78 @@ describe("lateen bootstrap", () => {
 			);
 		}));
 
+	it("makes the files of a proxy in a Kubernetes cluster without a token of its own", () =>
+		withFolder({}, async (folder) => {
+			const state = join(folder, "state");
+			const out = join(folder, "out");
+			const ran = await runLateen([
+				...[...sidecar, "--state-dir", state, "--out", out],
+				...["--token-file", "/var/run/secrets/lateen/token"],
+				...["--ca-file", "/etc/lateen/ca.crt"],
+			]);
+			expect(ran.code, ran.err).to.equal(0);
+			const bootstrap = await readFile(join(out, "envoy.json"), "utf8");
+			expect(bootstrap).to.include("lateen.lateen-system.svc");
+			expect(bootstrap).to.include("15012");
+			expect(bootstrap).to.include('"exact": "lateen.lateen-system.svc"');
+			expect(bootstrap).to.include(join(out, "ca-sds.json"));
+			expect(await readFile(join(out, "ca-sds.json"), "utf8")).to.include(
+				"/etc/lateen/ca.crt",
+			);
+			expect(await readFile(join(out, "token-sds.json"), "utf8")).to.include(
+				"/var/run/secrets/lateen/token",
+			);
+			expect((await readdir(out)).sort()).to.deep.equal([
+				"ca-sds.json",
+				"envoy.json",
+				"token-sds.json",
+			]);
+			expect(existsSync(state)).to.equal(false);
+		}));
+
+	it("puts the token of its pod into the bootstrap of a gRPC client in a cluster", () =>
+		withFolder({ token: "abc.def.ghi" }, async (folder) => {
+			const ran = await runLateen([
+				...["bootstrap", "--grpc", "--proxy", "default/client-1"],
+				...["--xds", "127.0.0.1:15012", "--ca-file", "/etc/lateen/ca.crt"],
+				...["--token-file", join(folder, "token"), "--out", folder],
+			]);
+			expect(ran.code, ran.err).to.equal(0);
+			const file = join(folder, "xds.json");
+			expect(await mode(file)).to.equal(0o600);
+			const text = await readFile(file, "utf8");
+			expect(text).to.include('"token": "abc.def.ghi"');
+			expect(text).to.include(join(folder, "token"));
+			expect(text).to.include("ca_certificate_file");
+		}));
+
 	const usage = [
+		{
+			name: "a ServiceAccount token would go to whoever answers",
+			words: ["--proxy", "a/b", "--token-file", "/token"],
+			says: "--token-file needs --ca-file",
+		},
+		{
+			name: "authorities are named without a ServiceAccount token",
+			words: ["--proxy", "a/b", "--ca-file", "/ca.crt"],
+			says: "go with --token-file",
+		},
+		{
+			name: "the control plane is a socket without a name",
+			words: [
+				...["--proxy", "a/b", "--token-file", "/token"],
+				...["--ca-file", "/ca.crt", "--xds", "unix:/x"],
+			],
+			says: "--server-name is needed",
+		},
+		{
+			name: "the token of a gRPC client cannot be read",
+			words: [
+				...["--proxy", "a/b", "--grpc", "--token-file", "/nowhere/token"],
+				...["--ca-file", "/ca.crt"],
+			],
+			says: "--token-file cannot be read",
+		},
 		{
 			name: "neither workload nor gateway is named",
 			words: [],
