@@ -305,18 +305,26 @@ export class ScriptedApiServer implements AsyncDisposable {
 				watch.response,
 				`${JSON.stringify({ type: "ERROR", object })}\n`,
 			);
-			watch.response.end();
+			this.#end(watch);
 		}
 	}
 
 	/** Ends all watches in order, as after `timeoutSeconds`. */
 	endWatches(plural?: string): void {
-		for (const { response } of this.#matching(plural)) response.end();
+		for (const watch of this.#matching(plural)) this.#end(watch);
 	}
 
 	/** Cuts all watches, amid whatever is being written. */
 	cutWatches(plural?: string): void {
-		for (const { response } of this.#matching(plural)) response.destroy();
+		for (const watch of this.#matching(plural)) {
+			this.#watches.delete(watch);
+			watch.response.destroy();
+		}
+	}
+
+	#end(watch: OpenWatch): void {
+		this.#watches.delete(watch);
+		watch.response.end();
 	}
 
 	#matching(plural: string | undefined): readonly OpenWatch[] {
