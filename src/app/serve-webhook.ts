@@ -36,6 +36,8 @@ export function serveWebhook({
 			maxBodyBytes: maxReviewBytes,
 			// API servers close an idle connection after 90 s; if we were first, a question on its way would be lost.
 			keepAliveMs: 120_000,
+			// They wait no longer for an answer than the webhook's `timeoutSeconds`.
+			stopMs: 2000,
 		},
 		log,
 	});
