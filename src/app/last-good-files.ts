@@ -11,18 +11,16 @@ import { join } from "node:path";
 import { isRecord } from "../api/fields.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject } from "../api/objects.ts";
-import { parseObject } from "../api/parse-object.ts";
 import type { Logger } from "../observability/logger.ts";
-import type {
-	KeptAcceptance,
-	KeptRefusal,
-	LastGood,
-	LastGoodStore,
-} from "../store/last-good.ts";
+import type { LastGood, LastGoodStore } from "../store/last-good.ts";
+import {
+	parseForm,
+	parseVerdicts,
+	printForm,
+} from "../store/last-good-form.ts";
 import { refKey } from "../store/ref-key.ts";
 
 const suffix = ".json";
-const apiVersion = "lateen.dev/v1alpha1";
 
 /**
  * Keeps last good forms in a folder, one file per object, for its owner only.
@@ -92,28 +90,10 @@ function printEntry(entry: LastGood): unknown {
 	const { ref, valid, proven, refusals, accepted = [] } = entry;
 	return {
 		ref,
-		...(valid && { valid: printObject(valid) }),
-		...(proven && { proven: printObject(proven) }),
+		...(valid && { valid: printForm(valid) }),
+		...(proven && { proven: printForm(proven) }),
 		refusals,
 		...(accepted.length > 0 && { accepted }),
-	};
-}
-
-/** The object as a manifest, so that it is parsed like any other when it is read again. */
-function printObject(object: ApiObject): unknown {
-	return { apiVersion, ...object, metadata: printMetadata(object) };
-}
-
-function printMetadata({ metadata }: ApiObject): unknown {
-	const { namespace, name, labels, annotations, createdMs } = metadata;
-	return {
-		...(namespace !== "" && { namespace }),
-		name,
-		labels,
-		annotations,
-		...(createdMs > 0 && {
-			creationTimestamp: new Date(createdMs).toISOString(),
-		}),
 	};
 }
 
@@ -122,22 +102,14 @@ function parseEntry(value: unknown): LastGood | undefined {
 	const ref = parseRef(value["ref"]);
 	if (ref === undefined) return undefined;
 	const form = (name: string): ApiObject | undefined => {
-		const parsed = parseObject(value[name]);
-		if (parsed.kind !== "object") return undefined;
-		const { kind, metadata } = parsed.object;
-		return refKey({ ...metadata, kind }) === refKey(ref)
-			? fromEarlier(parsed.object)
-			: undefined;
+		const parsed = parseForm(value[name], ref);
+		return parsed && fromEarlier(parsed);
 	};
-	const { refusals, accepted } = value;
 	return {
 		ref,
 		valid: form("valid"),
 		proven: form("proven"),
-		refusals: Array.isArray(refusals) ? refusals.flatMap(parseRefusal) : [],
-		...(Array.isArray(accepted) && {
-			accepted: accepted.flatMap(parseAcceptance),
-		}),
+		...parseVerdicts(value),
 	};
 }
 
@@ -154,31 +126,4 @@ function parseRef(value: unknown): ObjectRef | undefined {
 		typeof name === "string"
 		? { kind, namespace, name }
 		: undefined;
-}
-
-function parseRefusal(value: unknown): readonly KeptRefusal[] {
-	if (!isRecord(value)) return [];
-	const { content, software, proxy, message, isConfirmed } = value;
-	return typeof content === "string" &&
-		typeof software === "string" &&
-		typeof proxy === "string" &&
-		typeof message === "string"
-		? [
-				{
-					content,
-					software,
-					proxy,
-					message,
-					...(isConfirmed === true && { isConfirmed }),
-				},
-			]
-		: [];
-}
-
-function parseAcceptance(value: unknown): readonly KeptAcceptance[] {
-	if (!isRecord(value)) return [];
-	const { content, software } = value;
-	return typeof content === "string" && typeof software === "string"
-		? [{ content, software }]
-		: [];
 }
