@@ -7,8 +7,8 @@ import {
 } from "../../../test/testkit/memory-resources.ts";
 import { DeltaDiscoveryResponseSchema } from "../../gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
 import type { ResourceType } from "../resource-type.ts";
+import type { RequestOutcome } from "./delivery.ts";
 import { type DeltaRequest, DeltaStream } from "./delta.ts";
-import type { RequestOutcome } from "./stream-state.ts";
 
 /** A response in short: `name@version`, and `-name` for what was removed. */
 interface Sent {

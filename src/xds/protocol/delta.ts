@@ -1,16 +1,18 @@
+import type { ProxyResources } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";
+import type { Content } from "./content.ts";
+import type { Delivery, RequestOutcome } from "./delivery.ts";
 import { deltaResponse } from "./frames.ts";
 import { provenFirst, type Wanted } from "./proven-first.ts";
+import type { StreamLimits } from "./stream-limits.ts";
+import { StreamState } from "./stream-state.ts";
+import type { Subscription } from "./subscription.ts";
 import {
 	beforeAnyChange,
-	type Content,
-	type Delivery,
-	type RequestOutcome,
-	StreamState,
-} from "./stream-state.ts";
-import type { Subscription } from "./subscription.ts";
-import type { LookReason, TypeState } from "./type-state.ts";
+	type LookReason,
+	type TypeState,
+} from "./type-state.ts";
 
 /** A `DeltaDiscoveryRequest` of a type that is served, as far as it is used. */
 export interface DeltaRequest {
@@ -41,13 +43,24 @@ function mayBeLegacyWildcard(type: ResourceType): boolean {
  *   configuration that was just sent.
  */
 export class DeltaStream extends StreamState {
-	protected override readonly pointingAtClusters: readonly ResourceType[] = [
-		"listener",
-		"route",
-		"virtualHost",
-	];
 	/** Route configurations that have no virtual host; Envoy waits until it is told so. */
 	readonly #emptyTables = new Set<string>();
+
+	/** @param isProven whether a proxy like this one has accepted the resource before; all are proven without it */
+	constructor(
+		resources: ProxyResources,
+		limits: StreamLimits,
+		startedMs: number,
+		isProven?: (resource: Resource) => boolean,
+	) {
+		super({
+			resources,
+			limits,
+			startedMs,
+			isProven,
+			pointingAtClusters: ["listener", "route", "virtualHost"],
+		});
+	}
 
 	/** Takes a request. What it asks for comes out of `next`. */
 	request(request: DeltaRequest, nowMs: number): RequestOutcome {
@@ -119,7 +132,7 @@ export class DeltaStream extends StreamState {
 		for (const [name, reason] of names) {
 			const forced = reason === "forced";
 			const resource = this.resources.get(type, name);
-			if (resource && this.mustWaitForOwnClusters(resource)) {
+			if (resource && this.readiness.mustWait(resource)) {
 				// What went apart has waited for nobody knows how long.
 				if (!state.pending.has(name)) {
 					state.look(name, beforeAnyChange, reason);
@@ -165,7 +178,7 @@ export class DeltaStream extends StreamState {
 		for (const name of removals) sent.set(name, undefined);
 		// What takes the place of what goes may be among what comes later; but a new listener may need the address of an old one.
 		if (later.length === 0 || type === "listener") {
-			for (const name of this.takeRemovals(type, state, nowMs)) {
+			for (const name of this.removals.take(type, nowMs)) {
 				sent.set(name, undefined);
 			}
 		}
@@ -208,8 +221,8 @@ export class DeltaStream extends StreamState {
 			const isCurrent = resource?.version === version;
 			state.hold(resource?.name ?? name, isCurrent ? resource : version);
 			// The earlier stream may have ended between a cluster and its endpoints; it says which it has in its next request.
-			if (type === "cluster") this.noteCold(resource?.name ?? name);
-			if (type === "endpoint") this.noteWarm(name);
+			if (type === "cluster") this.readiness.noteCold(resource?.name ?? name);
+			if (type === "endpoint") this.readiness.noteWarm(name);
 			if (isCurrent) resources.push(resource);
 			else state.look(name, beforeAnyChange, "changed");
 		}
@@ -251,7 +264,7 @@ export class DeltaStream extends StreamState {
 	/** Whether a cluster is in a response that is not answered yet, or still without its endpoints. */
 	#isArriving(cluster: string): boolean {
 		return (
-			this.awaitsEndpoints(cluster) ||
+			this.readiness.isCold(cluster) ||
 			this.types.cluster.inFlight?.sent.get(cluster) !== undefined
 		);
 	}
@@ -278,7 +291,7 @@ export class DeltaStream extends StreamState {
 
 	#forget(type: ResourceType, name: string): void {
 		this.types[type].forget(name);
-		if (type === "cluster") this.loseCluster(name);
+		if (type === "cluster") this.readiness.lose(name);
 		// It was dropped with the last cluster of this name; the next one is on its way.
 		if (type === "endpoint" && this.#isArriving(name)) {
 			this.types.endpoint.look(name, this.change, "forced");

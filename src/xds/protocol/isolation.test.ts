@@ -15,9 +15,10 @@ import {
 } from "../../gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
+import type { Outgoing } from "./content.ts";
+import type { RequestOutcome } from "./delivery.ts";
 import { DeltaStream } from "./delta.ts";
 import { SotwStream } from "./sotw.ts";
-import type { Outgoing, RequestOutcome } from "./stream-state.ts";
 
 type Variant = "delta" | "sotw";
 

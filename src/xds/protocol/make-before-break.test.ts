@@ -216,6 +216,54 @@ describe("a cluster at which nothing points any more", () => {
 		expect(proxy.settle()).to.deep.equal(["cluster -y"]);
 	});
 
+	it("stays as long as the removal of what pointed there is not acknowledged, also when that had to wait for other responses", () => {
+		const proxy = new Proxy(["x", "y"], { a: "y", b: "x", c: "x" });
+		proxy.change(
+			gone("y"),
+			{ type: "virtualHost", remove: "r/a" },
+			host("b", "2", "x"),
+			host("c", "unproven", "x"),
+		);
+		const [proven] = proxy.sent();
+		expect(proven?.text).to.equal("virtualHost r/b@2");
+		proxy.change(host("b", "3", "x"));
+		if (proven) proxy.answer(proven);
+		const [removal] = proxy.sent();
+		expect(removal?.text).to.equal("virtualHost r/c@unproven -r/a");
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal([]);
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal([]);
+		if (removal) proxy.answer(removal);
+		expect(proxy.settle()).to.deep.equal(["virtualHost r/b@3"]);
+		proxy.nowMs += removalDelayMs;
+		expect(proxy.settle()).to.deep.equal(["cluster -y"]);
+	});
+
+	it("stays as long as a proxy that came back does not answer, for it may not have said all that it has", () => {
+		const proxy = new Proxy(["x", "y"], { a: "x" });
+		const stream = new DeltaStream(
+			proxy.resources,
+			{ maxNames: 100, maxKept: 100, removalDelayMs },
+			0,
+		);
+		const request = {
+			type: "cluster" as const,
+			subscribe: [],
+			unsubscribe: [],
+			initialVersions: new Map([["z", "1"]]),
+			error: undefined,
+		};
+		stream.request({ ...request, nonce: "" }, 0);
+		const nonce = stream.next(0)?.nonce ?? "";
+		expect(stream.next(60_000)).to.equal(undefined);
+		expect(stream.next(120_000)).to.equal(undefined);
+		stream.request({ ...request, nonce }, 120_000);
+		expect(stream.next(120_000)).to.equal(undefined);
+		expect(stream.wakeAtMs).to.equal(120_000 + removalDelayMs);
+		expect(stream.next(120_000 + removalDelayMs)?.count).to.equal(1);
+	});
+
 	it("that comes back in time was never gone", () => {
 		const proxy = new Proxy(["x", "y"], { a: "y" });
 		proxy.change(gone("y"), host("a", "2", "x"));

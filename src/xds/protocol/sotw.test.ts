@@ -7,8 +7,8 @@ import {
 } from "../../../test/testkit/memory-resources.ts";
 import { DiscoveryResponseSchema } from "../../gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
 import { type ResourceType, typeUrls } from "../resource-type.ts";
+import type { RequestOutcome } from "./delivery.ts";
 import { type SotwRequest, SotwStream, type SotwType } from "./sotw.ts";
-import type { RequestOutcome } from "./stream-state.ts";
 
 interface Sent {
 	readonly type: ResourceType;

@@ -1,14 +1,17 @@
+import type { ProxyResources } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";
+import type { Content } from "./content.ts";
+import type { RequestOutcome } from "./delivery.ts";
 import { sotwResponse } from "./frames.ts";
 import { provenFirst, type Wanted } from "./proven-first.ts";
+import type { StreamLimits } from "./stream-limits.ts";
+import { StreamState } from "./stream-state.ts";
 import {
 	beforeAnyChange,
-	type Content,
-	type RequestOutcome,
-	StreamState,
-} from "./stream-state.ts";
-import type { LookReason, TypeState } from "./type-state.ts";
+	type LookReason,
+	type TypeState,
+} from "./type-state.ts";
 
 /** A `DiscoveryRequest` of a type that is served, as far as it is used. */
 export interface SotwRequest {
@@ -48,10 +51,21 @@ function isFullState(type: ResourceType): boolean {
  *   subscribed; a cluster that is gone stays in the list until nothing points there.
  */
 export class SotwStream extends StreamState {
-	protected override readonly pointingAtClusters: readonly ResourceType[] = [
-		"listener",
-		"route",
-	];
+	/** @param isProven whether a proxy like this one has accepted the resource before; all are proven without it */
+	constructor(
+		resources: ProxyResources,
+		limits: StreamLimits,
+		startedMs: number,
+		isProven?: (resource: Resource) => boolean,
+	) {
+		super({
+			resources,
+			limits,
+			startedMs,
+			isProven,
+			pointingAtClusters: ["listener", "route"],
+		});
+	}
 
 	/** Takes a request. What it asks for comes out of `next`. */
 	request(request: SotwRequest, nowMs: number): RequestOutcome {
@@ -100,7 +114,7 @@ export class SotwStream extends StreamState {
 
 	#forget(type: ResourceType, name: string): void {
 		this.types[type].forget(name);
-		if (type === "cluster") this.loseCluster(name);
+		if (type === "cluster") this.readiness.lose(name);
 	}
 
 	protected override collect(
@@ -147,7 +161,7 @@ export class SotwStream extends StreamState {
 		const fresh = now.map(({ resource }) => resource);
 		const sent = new Map<string, Resource | undefined>();
 		const kept: Resource[] = [];
-		for (const name of this.takeRemovals(type, state, nowMs)) {
+		for (const name of this.removals.take(type, nowMs)) {
 			sent.set(name, undefined);
 		}
 		for (const going of [state.removals, state.resting]) {
@@ -184,7 +198,7 @@ export class SotwStream extends StreamState {
 		if (resource === undefined || !this.mayHave(type, resource.name)) {
 			return false;
 		}
-		if (!this.mustWaitForOwnClusters(resource)) return false;
+		if (!this.readiness.mustWait(resource)) return false;
 		if (!state.pending.has(resource.name)) {
 			state.look(resource.name, beforeAnyChange, reason);
 		}
@@ -243,7 +257,7 @@ export class SotwStream extends StreamState {
 		for (const resource of this.#wanted(type, state)) {
 			const { name } = resource;
 			const isWithheld =
-				state.isWithheld(name) || this.mustWaitForOwnClusters(resource);
+				state.isWithheld(name) || this.readiness.mustWait(resource);
 			if (isFresh.has(name) || !isWithheld) {
 				list.push(resource);
 				continue;

@@ -12,101 +12,34 @@
 import type { ChangedNames, ProxyResources } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
+import { ClusterReadiness } from "./cluster-readiness.ts";
+import type { Content, Outgoing } from "./content.ts";
+import type { Delivery, Rejection } from "./delivery.ts";
 import { NonceSequence } from "./nonce.ts";
+import { noteRefusal } from "./refusal.ts";
+import { Removals } from "./removals.ts";
+import { type SentResource, sentResources } from "./sent-resources.ts";
+import type { StreamLimits } from "./stream-limits.ts";
 import type { Subscription } from "./subscription.ts";
-import { suspectGroups } from "./suspects.ts";
 import {
+	beforeAnyChange,
 	HeldChanges,
 	heldVersion,
 	type InFlight,
 	type LookReason,
 	TypeState,
 } from "./type-state.ts";
+import type { TypeStates } from "./type-states.ts";
 
-/**
- * A proxy that reconnects asks for its clusters first and says only in the next
- * requests which routes it still has. A type that was not asked for within this
- * time is taken as not used by this proxy.
- */
-const silentTypeMs = 5000;
-
-/**
- * Clusters that stay although nothing points there. When more are to go, the
- * oldest go at once: in Envoy each takes about 30 KB.
- */
-const maxResting = 1000;
-
-/** Number of what may be older than any change that this stream has seen. */
-export const beforeAnyChange = 0;
-
-/** Envoy joins the failures of a whole response; this much of it is kept. */
-const maxMessageLength = 4096;
-
-/** What was in a response, as far as the proxy did not have it before. */
-export interface Delivery {
-	readonly type: ResourceType;
-	readonly resources: readonly Resource[];
-	readonly removed: readonly string[];
-}
-
-/** A response that the proxy refused, and why in its own words. */
-export interface Rejection extends Delivery {
-	readonly message: string;
-	/** What is at fault for certain, because it was refused alone; the others of `resources` are sent again apart from each other. */
-	readonly condemned: readonly Resource[];
-}
-
-/** What became of a request. */
-export type RequestOutcome =
-	/** It asks for more than is allowed; the stream must end. */
-	| { readonly op: "refused"; readonly reason: string }
-	| {
-			readonly op: "taken";
-			/** What the proxy still has from an earlier stream, in the form that is current. */
-			readonly resumed: Delivery | undefined;
-			readonly acknowledged: Delivery | undefined;
-			readonly rejected: Rejection | undefined;
-	  };
-
-/** A response that is ready to be written. */
-export interface Outgoing {
-	readonly type: ResourceType;
-	readonly nonce: string;
-	/** How many resources and removals it carries. */
-	readonly count: number;
-	/** The encoded message is the concatenation of these. */
-	readonly parts: readonly Uint8Array[];
-}
-
-/** What is known about one resource on one stream. */
-export interface SentResource {
-	readonly name: string;
-	/** The version sent last, or undefined after a removal. */
-	readonly sent: string | undefined;
-	/** The version that the proxy has acknowledged. */
-	readonly acknowledged: string | undefined;
-	readonly rejected: boolean;
-}
-
-/** What a response consists of, before it has a nonce. */
-export interface Content {
-	/** Everything in it, by name; undefined stands for a removal. */
-	readonly sent: ReadonlyMap<string, Resource | undefined>;
-	/** Those of its resources that the proxy does not have in this form, or asked for again. */
-	readonly fresh: readonly Resource[];
-	/** Names for which `sent` has what the proxy acknowledged, because it refused what is newer. */
-	readonly withheld: ReadonlySet<string>;
-	encode(nonce: string): readonly Uint8Array[];
-}
-
-/** What a stream is limited to. */
-export interface StreamLimits {
-	/** Names that one subscription may hold. */
-	readonly maxNames: number;
-	/** Resources of one type that a proxy may bring from an earlier stream. */
-	readonly maxKept: number;
-	/** How long a cluster stays after nothing points there any more, for requests that are in flight. */
-	readonly removalDelayMs: number;
+/** What a stream is made of. */
+export interface StreamOptions {
+	readonly resources: ProxyResources;
+	readonly limits: StreamLimits;
+	readonly startedMs: number;
+	/** Whether a proxy like this one has accepted the resource before. */
+	readonly isProven: ((resource: Resource) => boolean) | undefined;
+	/** Types with resources that may point at a cluster. */
+	readonly pointingAtClusters: readonly ResourceType[];
 }
 
 /**
@@ -116,9 +49,9 @@ export interface StreamLimits {
  * Guarantees: at most one response per type is unanswered; clusters and their
  *   endpoints are sent before what may point at them; a cluster is removed only
  *   after the proxy acknowledged that nothing points there, and after a delay
- *   for requests that are in flight. On a delta stream, what points at a new
- *   cluster waits until the proxy has acknowledged it, and only that. What is refused
- *   together is sent again in ever smaller groups until the one at fault is
+ *   for requests that are in flight. What points at a new cluster waits until the
+ *   proxy has acknowledged it and was sent its endpoints, and only that waits. What
+ *   is refused together is sent again in ever smaller groups until the one at fault is
  *   refused alone and all others are acknowledged; other changes go out in
  *   between. What is not proven goes apart from what is.
  * Expects: calls are made one at a time, with time that does not run backwards.
@@ -126,7 +59,7 @@ export interface StreamLimits {
 export abstract class StreamState {
 	protected readonly resources: ProxyResources;
 	readonly #heldChanges = new HeldChanges();
-	protected readonly types: { readonly [T in ResourceType]: TypeState } = {
+	protected readonly types: TypeStates = {
 		cluster: new TypeState(this.#heldChanges),
 		endpoint: new TypeState(this.#heldChanges),
 		listener: new TypeState(this.#heldChanges),
@@ -139,9 +72,9 @@ export abstract class StreamState {
 	readonly #nonces = new NonceSequence();
 	/** Whether a proxy like this one has accepted the resource before. */
 	protected readonly isProven: (resource: Resource) => boolean;
-	readonly #startedMs: number;
-	/** Clusters that the proxy got new and whose endpoints it was not sent since; Envoy does not use them yet. */
-	readonly #cold = new Set<string>();
+	readonly #pointingAtClusters: readonly ResourceType[];
+	protected readonly readiness: ClusterReadiness;
+	protected readonly removals: Removals;
 	#wakeAtMs: number | undefined;
 	/**
 	 * One bit for each type that is worth a look. Each change asks every stream,
@@ -149,17 +82,22 @@ export abstract class StreamState {
 	 */
 	#mayHaveWork = everyType;
 
-	/** @param isProven whether a proxy like this one has accepted the resource before */
-	constructor(
-		resources: ProxyResources,
-		limits: StreamLimits,
-		startedMs: number,
-		isProven: (resource: Resource) => boolean = () => true,
-	) {
-		this.isProven = isProven;
+	constructor(options: StreamOptions) {
+		const { resources, limits, startedMs, pointingAtClusters } = options;
+		this.isProven = options.isProven ?? (() => true);
 		this.resources = resources;
 		this.limits = limits;
-		this.#startedMs = startedMs;
+		this.#pointingAtClusters = pointingAtClusters;
+		const { types } = this;
+		this.readiness = new ClusterReadiness(resources, types);
+		this.removals = new Removals({
+			resources,
+			types,
+			pointingAtClusters,
+			removalDelayMs: limits.removalDelayMs,
+			startedMs,
+			wakeBy: (atMs) => this.#wakeBy(atMs),
+		});
 	}
 
 	/** When `next` is to be asked again although nothing happened; known after it answered undefined. */
@@ -205,14 +143,16 @@ export abstract class StreamState {
 				if (state.hasNoRemovals) this.#mayHaveWork &= ~bitOf[type];
 				continue;
 			}
-			let since = state.pending.size === 0 ? this.change : state.pendingSince;
+			// Nobody notes how long what goes apart, or is to be removed, has waited.
+			const hasOnlyChanges =
+				state.pending.size > 0 && state.removals.size === 0;
+			let since = hasOnlyChanges ? state.pendingSince : beforeAnyChange;
 			const changesFirst = hasWork && (state.apart.isEmpty || state.sentApart);
 			let content = changesFirst
 				? this.#collectChanges(type, state, nowMs)
 				: undefined;
 			if (content === undefined) {
 				content = this.#collectApart(type, state, nowMs);
-				// Nobody notes how long each of these has waited.
 				if (content !== undefined) since = beforeAnyChange;
 			}
 			// What went apart and is gone by now has become a change.
@@ -297,22 +237,8 @@ export abstract class StreamState {
 	}
 
 	/** What was sent and acknowledged of one type. */
-	*sentResources(type: ResourceType): Iterable<SentResource> {
-		const { held, rejected, inFlight } = this.types[type];
-		const names = new Set(held.keys());
-		for (const name of rejected.keys()) names.add(name);
-		for (const name of inFlight?.sent.keys() ?? []) names.add(name);
-		for (const name of names) {
-			const has = held.get(name);
-			const acknowledged = has && heldVersion(has);
-			const sent = inFlight?.sent.has(name)
-				? inFlight.sent.get(name)?.version
-				: rejected.has(name)
-					? rejected.get(name)?.version
-					: acknowledged;
-			const isCondemned = this.types[type].isCondemned(name);
-			yield { name, sent, acknowledged, rejected: isCondemned };
-		}
+	sentResources(type: ResourceType): Iterable<SentResource> {
+		return sentResources(this.types[type]);
 	}
 
 	/** Versions that the proxy came to have, and no longer has, since the last call. */
@@ -342,7 +268,7 @@ export abstract class StreamState {
 		return [
 			"cluster" as const,
 			"endpoint" as const,
-			...this.pointingAtClusters,
+			...this.#pointingAtClusters,
 		].every((type) => {
 			const state = this.types[type];
 			return state.subscription === undefined
@@ -391,157 +317,9 @@ export abstract class StreamState {
 		return false;
 	}
 
-	/** Types with resources that may point at a cluster. */
-	protected abstract readonly pointingAtClusters: readonly ResourceType[];
-
 	/** Whether there is work besides pending names. */
 	protected hasOtherWork(_type: ResourceType): boolean {
 		return false;
-	}
-
-	/**
-	 * Whether a resource points at a cluster that the proxy is to have and has not
-	 * acknowledged yet, or whose endpoints it was not sent. One that it refuses for
-	 * certain is not waited for: what else the resource says must not suffer.
-	 */
-	protected mustWaitForOwnClusters({ clusters = [] }: Resource): boolean {
-		const state = this.types.cluster;
-		if (state.subscription === undefined) return false;
-		return clusters.some((name) => {
-			if (!this.mayHave("cluster", name)) return false;
-			if (this.resources.get("cluster", name) === undefined) return false;
-			const isGoing =
-				state.inFlight?.sent.has(name) === true && !state.hasSent(name);
-			if (!isGoing && state.held.has(name)) return this.#isCold(name);
-			return !state.isCondemned(name);
-		});
-	}
-
-	/** Whether a cluster that the proxy has cannot be used before its endpoints are sent. */
-	#isCold(cluster: string): boolean {
-		return (
-			this.#cold.has(cluster) &&
-			this.types.endpoint.subscription !== undefined &&
-			this.resources.get("endpoint", cluster) !== undefined
-		);
-	}
-
-	/** What is to be removed now; it no longer counts as going. */
-	protected takeRemovals(
-		type: ResourceType,
-		state: TypeState,
-		nowMs: number,
-	): readonly string[] {
-		const taken: string[] = [];
-		if (type === "cluster") {
-			this.#rest(state, nowMs);
-			for (const [name, sinceMs] of state.resting) {
-				if (!this.#hasRested(state, sinceMs, nowMs)) break;
-				state.resting.delete(name);
-				taken.push(name);
-			}
-			return taken;
-		}
-		for (const [name, change] of state.removals) {
-			if (!this.#mayBeRemoved(type, name, change, nowMs)) continue;
-			state.removals.delete(name);
-			taken.push(name);
-		}
-		return taken;
-	}
-
-	/**
-	 * Begins the rest of the clusters at which nothing points any more. A request
-	 * that a rule delays, or that is tried again, looks for its cluster long after
-	 * its route was chosen.
-	 */
-	#rest(state: TypeState, nowMs: number): void {
-		if (state.removals.size === 0) return;
-		const kept = this.#keptClusters();
-		if (kept === "any") return;
-		for (const [name, change] of state.removals) {
-			// They stand in the order in which they went: what must wait for an older change must wait for the newer ones, too.
-			if (!this.#nothingPointsSince(change, nowMs)) return;
-			if (kept.has(name)) continue;
-			state.removals.delete(name);
-			state.resting.set(name, nowMs);
-		}
-	}
-
-	/**
-	 * Clusters at which something points that the proxy goes on using, because it
-	 * refused what should have replaced it; "any" when nobody knows what that says.
-	 */
-	#keptClusters(): ReadonlySet<string> | "any" {
-		const kept = new Set<string>();
-		for (const type of this.pointingAtClusters) {
-			const { held, rejected } = this.types[type];
-			for (const name of rejected.keys()) {
-				const older = held.get(name);
-				if (typeof older === "string") return "any";
-				for (const cluster of older?.clusters ?? []) kept.add(cluster);
-			}
-		}
-		return kept;
-	}
-
-	#nothingPointsSince(change: number, nowMs: number): boolean {
-		return this.pointingAtClusters.every((pointing) =>
-			this.#isSettled(pointing, change, nowMs),
-		);
-	}
-
-	#hasRested(state: TypeState, sinceMs: number, nowMs: number): boolean {
-		const untilMs = sinceMs + this.limits.removalDelayMs;
-		if (untilMs <= nowMs || state.resting.size > maxResting) return true;
-		this.#wakeBy(untilMs);
-		return false;
-	}
-
-	/** Whether nothing points any more at a resource that was gone at `change`; clusters rest besides. */
-	#mayBeRemoved(
-		type: Exclude<ResourceType, "cluster">,
-		name: string,
-		change: number,
-		nowMs: number,
-	): boolean {
-		switch (type) {
-			case "endpoint":
-				// Envoy drops the endpoints with the cluster: of one that is to go, they go after it.
-				return (
-					!this.types.cluster.hasSent(name) ||
-					this.resources.get("cluster", name) !== undefined
-				);
-			case "route":
-				return (
-					this.#isSettled("listener", change, nowMs) &&
-					!this.#keepsOlderListener()
-				);
-			case "listener":
-			case "virtualHost":
-				return true;
-		}
-	}
-
-	/** Whether the proxy got a cluster new and was not sent its endpoints since. */
-	protected awaitsEndpoints(cluster: string): boolean {
-		return this.#cold.has(cluster);
-	}
-
-	/** Notes that the proxy has a cluster and not its endpoints. */
-	protected noteCold(cluster: string): void {
-		this.#cold.add(cluster);
-	}
-
-	/** Notes that the proxy has the endpoints of a cluster. */
-	protected noteWarm(cluster: string): void {
-		this.#cold.delete(cluster);
-	}
-
-	/** Notes that the proxy does not have a cluster any more; Envoy drops its endpoints with it. */
-	protected loseCluster(cluster: string): void {
-		this.#cold.delete(cluster);
-		this.types.endpoint.lose(cluster);
 	}
 
 	/** Takes the answer to a response; nothing happens when the nonce is not that of the response in flight. */
@@ -565,44 +343,9 @@ export abstract class StreamState {
 			const acknowledged = this.#acknowledge(type, state, inFlight);
 			return { acknowledged, rejected: undefined };
 		}
-		const refused = reject(type, state, inFlight.sent);
-		const condemned = this.#isolate(type, state, inFlight, refused, error);
-		const message = error.slice(0, maxMessageLength);
-		return {
-			acknowledged: undefined,
-			rejected: { ...refused, condemned, message },
-		};
-	}
-
-	/** Has what was refused together sent again apart; answers what was refused alone. */
-	#isolate(
-		type: ResourceType,
-		state: TypeState,
-		{ sent, since }: InFlight,
-		{ resources, removed }: Delivery,
-		error: string,
-	): readonly Resource[] {
-		if (resources.length === 0) return [];
-		for (const name of removed) {
-			// No proxy has a reason to refuse a removal; it came with what was refused.
-			state.rejected.delete(name);
-			state.look(name, since, "changed");
-		}
-		const names = resources.map(({ name }) => name);
-		const isRefused = new Set(names);
-		// A list that is the whole state has these every time.
-		const others = this.isFullState(type)
-			? []
-			: [...sent.keys()].filter(
-					(name) => !isRefused.has(name) && sent.get(name) !== undefined,
-				);
-		if (names.length === 1) {
-			state.apart.first([others]);
-			return resources;
-		}
-		const [first = [], ...rest] = suspectGroups(names, error);
-		state.apart.first([[...others, ...first], ...rest]);
-		return [];
+		const isFullState = this.isFullState(type);
+		const refusal = noteRefusal(state, inFlight, { error, isFullState });
+		return { acknowledged: undefined, rejected: { type, ...refusal } };
 	}
 
 	#acknowledge(
@@ -617,7 +360,7 @@ export abstract class StreamState {
 			state.rejected.delete(name);
 			if (resource === undefined) {
 				state.lose(name);
-				if (type === "cluster") this.loseCluster(name);
+				if (type === "cluster") this.readiness.lose(name);
 				removed.push(name);
 			} else if (this.mayHave(type, name)) {
 				if (state.held.get(name) !== resource) resources.push(resource);
@@ -639,12 +382,12 @@ export abstract class StreamState {
 				if (this.resources.get("endpoint", name) === undefined) continue;
 				// Envoy warms a cluster until it is told its endpoints, also after an update, and does not ask again.
 				this.types.endpoint.look(name, this.change, "forced");
-				if (!state.held.has(name)) this.#cold.add(name);
+				if (!state.held.has(name)) this.readiness.noteCold(name);
 			}
 		}
 		if (type === "endpoint") {
 			for (const [name, resource] of content.sent) {
-				if (resource !== undefined) this.noteWarm(name);
+				if (resource !== undefined) this.readiness.noteWarm(name);
 			}
 		}
 		// Resources of the other types have others looked at when they are sent.
@@ -666,48 +409,7 @@ export abstract class StreamState {
 	#hasWork(type: ResourceType, state: TypeState, nowMs: number): boolean {
 		if (state.pending.size > 0 || state.mustAnswer) return true;
 		if (this.hasOtherWork(type)) return true;
-		return this.#hasRemovals(type, state, nowMs);
-	}
-
-	#hasRemovals(type: ResourceType, state: TypeState, nowMs: number): boolean {
-		// Asked of every type of every stream for each change: nothing is made where there is nothing.
-		if (type === "cluster") {
-			if (state.hasNoRemovals) return false;
-			this.#rest(state, nowMs);
-			for (const sinceMs of state.resting.values()) {
-				return this.#hasRested(state, sinceMs, nowMs);
-			}
-			return false;
-		}
-		if (state.removals.size === 0) return false;
-		for (const [name, change] of state.removals) {
-			if (this.#mayBeRemoved(type, name, change, nowMs)) return true;
-		}
-		return false;
-	}
-
-	/** Whether the proxy goes on with a listener that it did not let be replaced, which may name any route configuration. */
-	#keepsOlderListener(): boolean {
-		const { held, rejected } = this.types.listener;
-		for (const name of rejected.keys()) if (held.has(name)) return true;
-		return false;
-	}
-
-	/** Whether the proxy has answered for everything of this type up to a change. */
-	#isSettled(type: ResourceType, change: number, nowMs: number): boolean {
-		const state = this.types[type];
-		if (state.subscription === undefined) {
-			const silentAtMs = this.#startedMs + silentTypeMs;
-			if (nowMs >= silentAtMs) return true;
-			this.#wakeBy(silentAtMs);
-			return false;
-		}
-		if (state.pending.size > 0 && state.pendingSince <= change) return false;
-		if (!state.apart.isEmpty) return false;
-		if (state.inFlight !== undefined && state.inFlight.since <= change) {
-			return false;
-		}
-		return state.removals.size === 0;
+		return this.removals.areDue(type, nowMs);
 	}
 
 	#wakeBy(atMs: number): void {
@@ -732,26 +434,4 @@ function rebuildsTables(type: ResourceType): boolean {
 function isEmpty(names: Iterable<string>): boolean {
 	for (const _ of names) return false;
 	return true;
-}
-
-/** Only what the proxy does not have yet can be what it rejected. */
-function reject(
-	type: ResourceType,
-	state: TypeState,
-	sent: ReadonlyMap<string, Resource | undefined>,
-): Delivery {
-	const resources: Resource[] = [];
-	const removed: string[] = [];
-	for (const [name, resource] of sent) {
-		const held = state.held.get(name);
-		if (resource === undefined) {
-			if (held === undefined) continue;
-			state.rejected.set(name, undefined);
-			removed.push(name);
-		} else if (held === undefined || heldVersion(held) !== resource.version) {
-			state.rejected.set(name, resource);
-			resources.push(resource);
-		}
-	}
-	return { type, resources, removed };
 }

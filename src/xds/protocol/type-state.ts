@@ -22,6 +22,9 @@ export interface InFlight {
 	readonly since: number;
 }
 
+/** Number of what may be older than any change that a stream has seen. */
+export const beforeAnyChange = 0;
+
 /** Why a name is looked at, the stronger reason last. */
 const reasons = ["changed", "retry", "forced"] as const;
 

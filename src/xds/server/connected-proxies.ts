@@ -1,8 +1,5 @@
-import type {
-	Delivery,
-	Rejection,
-	SentResource,
-} from "../protocol/stream-state.ts";
+import type { Delivery, Rejection } from "../protocol/delivery.ts";
+import type { SentResource } from "../protocol/sent-resources.ts";
 import type { Proxy } from "../proxy.ts";
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";

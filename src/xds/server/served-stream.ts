@@ -1,14 +1,11 @@
 import { GrpcError, grpcStatus } from "../../lib/grpc-error.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Proof } from "../proof.ts";
+import type { Rejection, RequestOutcome } from "../protocol/delivery.ts";
 import { emptyResponse } from "../protocol/frames.ts";
 import type { ParsedRequest } from "../protocol/parse-request.ts";
-import type {
-	Rejection,
-	RequestOutcome,
-	SentResource,
-	StreamState,
-} from "../protocol/stream-state.ts";
+import type { SentResource } from "../protocol/sent-resources.ts";
+import type { StreamState } from "../protocol/stream-state.ts";
 import type { Proxy } from "../proxy.ts";
 import type { AttachedProxy } from "../proxy-directory.ts";
 import type { ProxyResources } from "../proxy-resources.ts";
