@@ -23,10 +23,10 @@ export function proxyVerdicts(
 				const verdict = verdictOf(event);
 				if (verdict !== undefined) listener(verdict);
 			}),
-		isCurrent: (software, version) =>
-			distribution.isCurrent(catalog.editionOf(software), version),
-		carrying: (software, ref) =>
-			distribution.carrying(catalog.editionOf(software), ref),
+		isCurrent: ({ software, proxy }, version) =>
+			distribution.isCurrent(catalog.editionOf(software, proxy), version),
+		carrying: ({ software, proxy }, ref) =>
+			distribution.carrying(catalog.editionOf(software, proxy), ref),
 		hasAccepted: (software, version) => proof.hasVersion(software, version),
 	};
 }

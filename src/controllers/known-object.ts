@@ -12,10 +12,8 @@ export interface Refusal {
 	readonly by: Set<string>;
 	/** More than one proxy has refused it. */
 	isConfirmed: boolean;
-	/** How often others have been asked whether they refuse it, too. */
-	retries: number;
-	/** Others are being asked: it does not count until they have answered. */
-	isOpen: boolean;
+	/** Others that were asked whether they refuse it, too. */
+	readonly asked: Set<string>;
 	/** The resource that was refused; undefined when an earlier process heard of it. */
 	readonly resource:
 		| {
@@ -101,8 +99,7 @@ export class KnownObject {
 			message,
 			by: new Set(by),
 			isConfirmed,
-			retries: 0,
-			isOpen: false,
+			asked: new Set(),
 			resource,
 		});
 		bound(refusals, maxSoftware);
@@ -136,7 +133,6 @@ export class KnownObject {
 			if (refusal.by.size < maxWitnesses) refusal.by.add(proxy);
 		}
 		if (refusal.by.size > 1) refusal.isConfirmed = true;
-		if (refusal.isConfirmed) refusal.isOpen = false;
 	}
 
 	/** More proxies have refused a resource of this version; nothing happens when nobody did before. */
@@ -151,15 +147,9 @@ export class KnownObject {
 		}
 	}
 
-	/** Software that refuses a form, as far as that counts. */
+	/** Software that refuses a form. */
 	refusedBy(content: string): ReadonlySet<string> {
-		const refusals = this.#refusals.get(content);
-		if (refusals === undefined) return nobody;
-		return new Set(
-			[...refusals].flatMap(([software, { isOpen }]) =>
-				isOpen ? [] : [software],
-			),
-		);
+		return new Set(this.#refusals.get(content)?.keys());
 	}
 
 	/** Software that has accepted a form. */

@@ -10,8 +10,11 @@ const maxAwaited = 32;
 export class PresentSoftware {
 	readonly #clock: Clock;
 	readonly #changed: () => void;
-	/** Open streams by software and proxy; a proxy may have two for a moment. */
-	readonly #connected = new Map<string, Map<string, number>>();
+	/** Open streams by software and proxy, and since when it has one; a proxy may have two for a moment. */
+	readonly #connected = new Map<
+		string,
+		Map<string, { streams: number; readonly sinceMs: number }>
+	>();
 	/** Software that may come back, the one gone longest first. */
 	readonly #awaited = new Map<string, () => void>();
 
@@ -35,14 +38,23 @@ export class PresentSoftware {
 		return new Set(this.#connected.get(software)?.keys());
 	}
 
+	/** Those of them that have been here for some time. */
+	*settledOf(software: string, forMs: number): Iterable<string> {
+		const untilMs = this.#clock.monotonicMs() - forMs;
+		for (const [proxy, { sinceMs }] of this.#connected.get(software) ?? [])
+			if (sinceMs <= untilMs) yield proxy;
+	}
+
 	/** A proxy has opened a stream; answers whether its software was not present before. */
 	connected(software: string, proxy: string): boolean {
 		const isNew = !this.#connected.has(software);
 		const isBack = this.#awaited.has(software);
 		this.#awaited.get(software)?.();
 		this.#awaited.delete(software);
-		const proxies = this.#connected.get(software) ?? new Map<string, number>();
-		proxies.set(proxy, (proxies.get(proxy) ?? 0) + 1);
+		const proxies = this.#connected.get(software) ?? new Map();
+		const { streams = 0, sinceMs = this.#clock.monotonicMs() } =
+			proxies.get(proxy) ?? {};
+		proxies.set(proxy, { streams: streams + 1, sinceMs });
 		this.#connected.set(software, proxies);
 		return isNew && !isBack;
 	}
@@ -50,9 +62,9 @@ export class PresentSoftware {
 	/** A stream of a proxy has ended. */
 	disconnected(software: string, proxy: string): void {
 		const proxies = this.#connected.get(software);
-		const left = (proxies?.get(proxy) ?? 0) - 1;
-		if (left > 0) proxies?.set(proxy, left);
-		else proxies?.delete(proxy);
+		const one = proxies?.get(proxy);
+		if (one !== undefined) one.streams -= 1;
+		if (one?.streams === 0) proxies?.delete(proxy);
 		if (proxies?.size !== 0) return;
 		this.#connected.delete(software);
 		this.#await(software);

@@ -5,6 +5,7 @@ import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject, Objects } from "../api/objects.ts";
 import { parseObject } from "../api/parse-object.ts";
 import { WritableSignal } from "../lib/signal.ts";
+import type { MeshForms } from "../mesh/editions.ts";
 import { silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { emptyObjects } from "../store/empty-objects.ts";
@@ -12,7 +13,7 @@ import type { LastGood } from "../store/last-good.ts";
 import { refKey } from "../store/ref-key.ts";
 import { objectsFor } from "./held-forms.ts";
 import { Quarantine } from "./quarantine.ts";
-import type { Verdict, Verdicts } from "./verdicts.ts";
+import type { Speaker, Verdict, Verdicts } from "./verdicts.ts";
 
 /** A rule that says a word; words that begin with `bad` are refused by Envoy. */
 function rule(name: string, word: string, generation = 1): ApiObject {
@@ -38,6 +39,17 @@ function refTo(name: string): ObjectRef {
 	return { kind: "RouteRule", namespace: "default", name };
 }
 
+/** Words of rules by name. */
+function wordsIn({ RouteRule }: Objects): Readonly<Record<string, string>> {
+	return Object.fromEntries(
+		[...RouteRule.values()]
+			.map((one) => [one.metadata.name, wordOf(one)] as const)
+			.sort(([a], [b]) => (a < b ? -1 : 1)),
+	);
+}
+
+const everybody: Speaker = { software: "", proxy: "" };
+
 interface SimulatedProxy {
 	readonly software: string;
 	readonly name: string;
@@ -61,8 +73,8 @@ class World implements Verdicts {
 	/** How often a proxy refused, by name. */
 	readonly refusals = new Map<string, number>();
 	readonly #allListed = new WritableSignal(false);
-	/** The version of the virtual host, by software. */
-	#versions: ReadonlyMap<string, string> = new Map();
+	/** What the mesh in force was built from. */
+	#forms: MeshForms | undefined;
 	#listener: (verdict: Verdict) => void = () => undefined;
 	/** The newest first: it answers first. */
 	#proxies: SimulatedProxy[] = [];
@@ -95,12 +107,12 @@ class World implements Verdicts {
 		return () => undefined;
 	}
 
-	isCurrent(software: string, version: string): boolean {
-		return version === this.#versionFor(software);
+	isCurrent(proxy: Speaker, version: string): boolean {
+		return version === this.#versionFor(proxy);
 	}
 
-	carrying(software: string): readonly { type: string; version: string }[] {
-		return [{ type: "virtualHost", version: this.#versionFor(software) }];
+	carrying(proxy: Speaker): readonly { type: string; version: string }[] {
+		return [{ type: "virtualHost", version: this.#versionFor(proxy) }];
 	}
 
 	hasAccepted(software: string, version: string): boolean {
@@ -153,18 +165,16 @@ class World implements Verdicts {
 	run(): void {
 		for (let round = 0; round < 200; round += 1) {
 			const before = this.quarantine.objects.value;
-			const sent = this.#versions;
-			this.#versions = new Map(
-				["", ...this.#proxies.map(({ software }) => software)].map(
-					(software) => [software, JSON.stringify(this.words(software))],
-				),
-			);
-			const version = this.#versionFor("");
-			const isNew = version !== sent.get("");
+			const sent = this.#versionFor(everybody);
+			this.#forms = this.quarantine.forms(before);
+			const version = this.#versionFor(everybody);
 			this.quarantine.built();
-			if (isNew) this.sent.push(version);
+			if (version !== sent) this.sent.push(version);
 			for (const proxy of this.#proxies)
-				this.#answer(proxy, this.#versionFor(proxy.software));
+				this.#answer(
+					proxy,
+					this.#versionFor({ software: proxy.software, proxy: proxy.name }),
+				);
 			if (this.quarantine.objects.value === before) return;
 		}
 		throw new Error("It never comes to rest.");
@@ -172,15 +182,8 @@ class World implements Verdicts {
 
 	/** Words of the rules that take part, by name: for everybody, or for a software. */
 	words(software = ""): Readonly<Record<string, string>> {
-		const { RouteRule } = objectsFor(
-			this.quarantine.forms(this.quarantine.objects.value),
-			software,
-		);
-		return Object.fromEntries(
-			[...RouteRule.values()]
-				.map((one) => [one.metadata.name, wordOf(one)] as const)
-				.sort(([a], [b]) => (a < b ? -1 : 1)),
-		);
+		const forms = this.quarantine.forms(this.quarantine.objects.value);
+		return wordsIn(objectsFor(forms, { software, proxy: "" }));
 	}
 
 	held(): readonly string[] {
@@ -193,8 +196,9 @@ class World implements Verdicts {
 		return editions.map(({ software }) => [...software]);
 	}
 
-	#versionFor(software: string): string {
-		return this.#versions.get(software) ?? this.#versions.get("") ?? "";
+	#versionFor(proxy: Speaker): string {
+		if (this.#forms === undefined) return "";
+		return JSON.stringify(wordsIn(objectsFor(this.#forms, proxy)));
 	}
 
 	#answer(

@@ -29,7 +29,7 @@ import type { HeldBack } from "../reconcilers/distribution.ts";
 import {
 	decideBlame,
 	isOwnTrouble,
-	isWorthRetry,
+	proxyToAsk,
 } from "../reconcilers/quarantine.ts";
 import { contentOf } from "../store/content-of.ts";
 import type { LastGood } from "../store/last-good.ts";
@@ -43,11 +43,13 @@ import {
 } from "./held-kinds.ts";
 import { KnownObject, type Refusal } from "./known-object.ts";
 import { PresentSoftware } from "./present-software.ts";
+import { type Question, Retries, settleMs } from "./retries.ts";
 import { type HeardRefusal, SecondOpinion } from "./second-opinion.ts";
 import { type KeyedForm, Trials } from "./trials.ts";
 import type {
 	Acceptance,
 	JudgedResource,
+	Speaker,
 	Verdict,
 	Verdicts,
 } from "./verdicts.ts";
@@ -75,9 +77,6 @@ export interface QuarantineParts {
 	readonly metrics: MetricsRegistry;
 }
 
-/** How long a form is let in again for others to say whether they refuse it, too. Milliseconds. */
-const retryMs = 5000;
-
 /** Refusals that may wait for a build. */
 const maxWaiting = 1000;
 
@@ -89,6 +88,7 @@ export class Quarantine {
 	readonly #present: PresentSoftware;
 	readonly #opinion: SecondOpinion;
 	readonly #trials: Trials;
+	readonly #retries: Retries;
 	/** Accepted forms: content by software, type and object. */
 	readonly #accepted = new Map<string, string>();
 	/** Versions that were looked at since the last build, by software and type. */
@@ -103,7 +103,6 @@ export class Quarantine {
 		new Map(),
 	);
 	readonly #stops: (() => void)[] = [];
-	readonly #timers = new Set<() => void>();
 	readonly #gauge: Gauge;
 
 	/** Starts at once; disposing ends it. */
@@ -123,6 +122,11 @@ export class Quarantine {
 			(heard) => this.#hear(heard),
 		);
 		this.#trials = new Trials(clock, () => this.#nextTrials());
+		this.#retries = new Retries(
+			clock,
+			() => this.#nextQuestion(),
+			() => this.#changed(),
+		);
 		this.#gauge = metrics.gauge(
 			"lateen_quarantined_objects",
 			"Objects that proxies refuse and that are held back in their last good form, from all or from some.",
@@ -136,6 +140,7 @@ export class Quarantine {
 			() => this.#present[Symbol.dispose](),
 			() => this.#opinion[Symbol.dispose](),
 			() => this.#trials[Symbol.dispose](),
+			() => this.#retries[Symbol.dispose](),
 		);
 		this.#forgetGone();
 		this.#tellHeldBack();
@@ -153,7 +158,6 @@ export class Quarantine {
 
 	[Symbol.dispose](): void {
 		for (const stop of this.#stops.splice(0)) stop();
-		for (const cancel of this.#timers) cancel();
 	}
 
 	/**
@@ -164,8 +168,11 @@ export class Quarantine {
 	forms(objects: Objects): MeshForms {
 		const forms = meshForms(
 			objects,
-			this.#doubts(objects),
-			this.#present.all,
+			{
+				doubts: this.#doubts(objects),
+				present: this.#present.all,
+				asked: this.#retries.asked,
+			},
 			this.#asked?.forms,
 		);
 		this.#asked = { objects, forms };
@@ -200,6 +207,7 @@ export class Quarantine {
 		switch (verdict.op) {
 			case "disconnected":
 				this.#present.disconnected(verdict.software, verdict.proxy);
+				this.#retries.gone(verdict.proxy);
 				return;
 			case "connected":
 				this.#meet(verdict.software, verdict.proxy);
@@ -223,41 +231,42 @@ export class Quarantine {
 	/** New software may accept what all others refuse, and another proxy what one alone does. */
 	#meet(software: string, proxy: string): void {
 		const isNew = this.#present.connected(software, proxy);
-		let isOpen = false;
-		for (const known of this.#known.values()) {
-			if (known.isMarked && this.#retry(known, software, proxy)) isOpen = true;
-		}
-		if (isOpen) this.#changed();
-		else if (isNew) this.#changedIfDoubted();
+		if (isNew) this.#changedIfDoubted();
+		this.#retries.look();
 	}
 
-	/** Lets the form of an object in again if a proxy is to be asked about it; answers whether that is so. */
-	#retry(known: KnownObject, software: string, proxy: string): boolean {
-		const object = this.#objectAt(known.ref);
-		if (object === undefined) return false;
-		const refusal = known.refusals(contentOf(object)).get(software);
-		if (refusal === undefined || !isWorthRetry(refusal, proxy)) return false;
-		refusal.retries += 1;
-		refusal.isOpen = true;
-		const cancel = this.#parts.clock.after(retryMs, () => {
-			this.#timers.delete(cancel);
-			if (!refusal.isOpen) return;
-			refusal.isOpen = false;
-			this.#changed();
-		});
-		this.#timers.add(cancel);
-		return true;
+	/** A proxy that is to be asked whether it refuses what one alone has refused. */
+	#nextQuestion(): Question | undefined {
+		const asked = this.#retries.asked;
+		for (const [key, known] of this.#known) {
+			if (!known.isMarked) continue;
+			const object = this.#objectAt(known.ref);
+			const content = object && contentOf(object);
+			if (content === undefined) continue;
+			for (const [software, refusal] of known.refusals(content)) {
+				const peers = [...this.#present.settledOf(software, settleMs)];
+				const free = peers.filter((one) => !asked.has(one));
+				const proxy = proxyToAsk(refusal, free);
+				if (proxy === undefined) continue;
+				refusal.asked.add(proxy);
+				return { key, content, software, proxy };
+			}
+		}
+		return undefined;
 	}
 
 	#accept(said: Acceptance, resource: JudgedResource): void {
-		const { software, type, proxy } = said;
+		const { software, type } = said;
 		const { version, origins } = resource;
 		if (!origins.some(({ kind }) => isHeldKind(kind))) return;
 		for (const ref of origins) {
 			const known = this.#known.get(refKey(ref));
-			if (known?.absolveVersion(software, version)) this.#absolved(known);
+			if (known?.absolveVersion(software, version))
+				this.#absolved(known, software);
 		}
-		const place = `${software} ${type}`;
+		// What one proxy is asked about is in an edition of its own.
+		const asked = this.#retries.asked.has(said.proxy) ? said.proxy : "";
+		const place = `${software} ${type} ${asked}`;
 		let seen = this.#seen.get(place);
 		if (seen === undefined) {
 			seen = new Set();
@@ -265,75 +274,74 @@ export class Quarantine {
 		}
 		if (seen.has(version)) return;
 		seen.add(version);
-		if (!this.#parts.inputs.verdicts.isCurrent(software, version)) return;
-		for (const form of this.#formsOf(software, origins))
-			this.#acceptForm(form, { software, type, proxy });
+		if (!this.#parts.inputs.verdicts.isCurrent(said, version)) return;
+		for (const form of this.#formsOf(said, origins))
+			this.#acceptForm(form, said, type);
 		this.#endProvenTrials();
 	}
 
 	/** A form that makes no difference to resources that proxies have is accepted in them already. */
 	#acceptUnchanged(before: MeshForms | undefined, now: MeshForms): void {
 		const { verdicts } = this.#parts.inputs;
-		for (const software of this.#present.all) {
+		const speakers: Speaker[] = [
+			...[...this.#present.all].map((software) => ({ software, proxy: "" })),
+			...this.#retries.asked.values(),
+		];
+		for (const speaker of speakers) {
 			const changed = changedObjects(
-				before && objectsFor(before, software),
-				objectsFor(now, software),
+				before && objectsFor(before, speaker),
+				objectsFor(now, speaker),
 			);
-			for (const form of this.#formsOf(software, changed)) {
-				for (const { type, version } of verdicts.carrying(software, form.ref)) {
-					if (!verdicts.hasAccepted(software, version)) continue;
-					this.#acceptForm(form, { software, type });
+			for (const form of this.#formsOf(speaker, changed)) {
+				for (const { type, version } of verdicts.carrying(speaker, form.ref)) {
+					if (!verdicts.hasAccepted(speaker.software, version)) continue;
+					this.#acceptForm(form, speaker, type);
 				}
 			}
 		}
 		this.#endProvenTrials();
 	}
 
-	#acceptForm(
-		form: KeyedForm,
-		by: {
-			readonly software: string;
-			readonly type: string;
-			readonly proxy?: string;
-		},
-	): void {
+	#acceptForm(form: KeyedForm, by: Speaker, type: string): void {
 		const { key, content, ref } = form;
-		const { software, type, proxy } = by;
+		const { software, proxy } = by;
 		if (this.#isAccepted(form, software, type)) return;
 		this.#accepted.set(`${software} ${type} ${key}`, content);
 		const known = this.#knownOf(ref);
 		known.accept(content, software);
 		const refusal = known.refusals(content).get(software);
-		const isOther = proxy !== undefined && refusal?.by.has(proxy) === false;
-		if (isOther && this.#isContradicted(refusal, form, by)) {
+		const isOther = proxy !== "" && refusal?.by.has(proxy) === false;
+		if (isOther && this.#isContradicted(refusal, form, by, type)) {
 			known.absolve(content, software);
-			this.#absolved(known);
+			this.#absolved(known, software);
 		}
-		this.#prove(known, form, software);
+		this.#prove(known, form, by);
 	}
 
 	/** Whether a proxy that accepts a form in a resource of this type shows that the one which refused it is alone with that. */
 	#isContradicted(
-		{ resource, isOpen }: Refusal,
+		{ resource }: Refusal,
 		form: KeyedForm,
-		{ software, type }: { readonly software: string; readonly type: string },
+		by: Speaker,
+		type: string,
 	): boolean {
 		if (resource !== undefined)
 			return resource.type === type && !resource.wasProven;
-		return isOpen && this.#isAcceptedInAllTypes(form, software, [software]);
+		return this.#isAcceptedInAllTypes(form, by, [by.software]);
 	}
 
-	#absolved(known: KnownObject): void {
+	#absolved(known: KnownObject, software: string): void {
 		this.#parts.logger.info(
 			"Another proxy of the same software accepts what one had refused; the object is no longer held back for that.",
-			{ object: printRef(known.ref) },
+			{ object: printRef(known.ref), software },
 		);
+		this.#retries.answered(refKey(known.ref), software);
 		this.#keep(known);
 		this.#changed();
 	}
 
 	/** Proxies have accepted a form; when that is so in every type of resource that carries it, it is the last good one. */
-	#prove(known: KnownObject, form: KeyedForm, software: string): void {
+	#prove(known: KnownObject, form: KeyedForm, by: Speaker): void {
 		const { ref, content } = form;
 		const now = this.#objectAt(ref);
 		const isNow = now !== undefined && contentOf(now) === content;
@@ -342,9 +350,9 @@ export class Quarantine {
 		if (known.isNewestProven(content)) return;
 		// Of what some refuse it is not certain yet that it is good.
 		if (known.refusals(content).size > 0) return;
-		if (!this.#isAcceptedInAllTypes(form, software, this.#present.all)) return;
+		if (!this.#isAcceptedInAllTypes(form, by, this.#present.all)) return;
 		const object =
-			this.#inForce && keptObjectAt(objectsFor(this.#inForce, software), ref);
+			this.#inForce && keptObjectAt(objectsFor(this.#inForce, by), ref);
 		if (object === undefined) return;
 		known.prove(object);
 		// Mended: what was wrong before is of no interest any more.
@@ -353,15 +361,15 @@ export class Quarantine {
 		this.#tellHeldBack();
 	}
 
-	/** Whether some of this software accept a form in every type of resource that carries it, as proxies of `software` get it. */
+	/** Whether some of this software accept a form in every type of resource that carries it, as `proxy` gets it. */
 	#isAcceptedInAllTypes(
 		form: KeyedForm,
-		software: string,
-		by: Iterable<string>,
+		proxy: Speaker,
+		software: Iterable<string>,
 	): boolean {
 		const { verdicts } = this.#parts.inputs;
-		for (const { type } of verdicts.carrying(software, form.ref)) {
-			const isAccepted = [...by].some((one) =>
+		for (const { type } of verdicts.carrying(proxy, form.ref)) {
+			const isAccepted = [...software].some((one) =>
 				this.#isAccepted(form, one, type),
 			);
 			if (!isAccepted) return false;
@@ -377,11 +385,11 @@ export class Quarantine {
 		const { version, origins } = resource;
 		for (const ref of origins)
 			this.#known.get(refKey(ref))?.confirmVersion(software, version, by);
-		if (!verdicts.isCurrent(software, version)) return;
+		if (!verdicts.isCurrent(verdict, version)) return;
 		// What others accept as it is, or what says nothing about it, is the proxy's own trouble.
 		if (verdicts.hasAccepted(software, version)) return;
 		if (isOwnTrouble(message)) return;
-		const forms = this.#formsOf(software, origins);
+		const forms = this.#formsOf(verdict, origins);
 		if (this.#isKnownRefusal(forms, software, by)) return;
 		const isProven = (form: KeyedForm): boolean =>
 			this.#isAccepted(form, software, type) ||
@@ -405,6 +413,7 @@ export class Quarantine {
 					resource: { type, version, wasProven },
 				});
 				this.#trials.endOf(software, [blame.form]);
+				this.#retries.look();
 				this.#parts.logger.warn(
 					"A proxy refuses what an object became; the object is held back from proxies of its software.",
 					{ object: printRef(ref), proxy, software, reason: message },
@@ -434,9 +443,10 @@ export class Quarantine {
 				this.#known.get(refKey(ref))?.refusals(content).has(software) === true,
 		);
 		if (refused.length === 0) return false;
-		for (const { ref, content } of refused) {
+		for (const { ref, key, content } of refused) {
 			const known = this.#knownOf(ref);
 			known.confirm(content, software, by);
+			this.#retries.answered(key, software);
 			this.#keep(known);
 		}
 		this.#trials.endOf(software, refused);
@@ -484,12 +494,13 @@ export class Quarantine {
 		});
 	}
 
+	/** These objects as the proxy gets them. */
 	#formsOf(
-		software: string,
+		proxy: Speaker,
 		origins: readonly ObjectRef[],
 	): readonly KeyedForm[] {
 		if (this.#inForce === undefined) return [];
-		const objects = objectsFor(this.#inForce, software);
+		const objects = objectsFor(this.#inForce, proxy);
 		const forms = new Map<string, KeyedForm>();
 		for (const ref of origins) {
 			if (!isHeldKind(ref.kind)) continue;

@@ -9,7 +9,7 @@ export interface JudgedResource {
 }
 
 /** Whose word it is. */
-interface Speaker {
+export interface Speaker {
 	/** `envoy 1.40.0`; proxies of the same software accept the same. */
 	readonly software: string;
 	/** `namespace/name` of its workload. */
@@ -41,11 +41,11 @@ export type Verdict =
 export interface Verdicts {
 	/** Calls `listener` with what proxies say until the returned function is called. */
 	subscribe(listener: (verdict: Verdict) => void): () => void;
-	/** Whether a resource of this version was made from the mesh in force, as proxies of this software get it. */
-	isCurrent(software: string, version: string): boolean;
-	/** The resources that were made from an object in the mesh in force, as proxies of this software get it. */
+	/** Whether a resource of this version was made from the mesh in force, as this proxy gets it. */
+	isCurrent(proxy: Speaker, version: string): boolean;
+	/** The resources that were made from an object in the mesh in force, as this proxy gets it. */
 	carrying(
-		software: string,
+		proxy: Speaker,
 		ref: ObjectRef,
 	): Iterable<{ readonly type: string; readonly version: string }>;
 	/** Whether a proxy of this software has accepted the version. */

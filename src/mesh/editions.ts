@@ -28,6 +28,8 @@ export interface EditionForms {
 	readonly id: string;
 	/** `envoy 1.40.0`; each in one edition at most. */
 	readonly software: ReadonlySet<string>;
+	/** `namespace/name` of workloads whose proxies get it whatever their software does. */
+	readonly proxies: ReadonlySet<string>;
 	readonly objects: Objects;
 	readonly withheld: readonly Withheld[];
 }
@@ -67,7 +69,9 @@ export function buildEditions(
 		if (before === undefined || !isSame)
 			return { ...form, mesh: buildMesh(form.objects, build).mesh };
 		const isSaid =
-			before.software === form.software && before.withheld === form.withheld;
+			before.software === form.software &&
+			before.proxies === form.proxies &&
+			before.withheld === form.withheld;
 		return isSaid ? before : { ...form, mesh: before.mesh };
 	});
 	const before = previous?.editions ?? [];

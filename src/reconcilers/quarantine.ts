@@ -85,22 +85,29 @@ export function isHeldBack({
 	return true;
 }
 
-/** How often other proxies are asked whether they refuse what one alone has refused. */
-const maxRetries = 3;
+/** Proxies that are asked whether they refuse what one alone has refused. */
+const maxAsked = 3;
 
 /**
- * Whether a proxy that has just come is to be asked about what others of its
- * software refuse: only one did, and that one may be ill.
+ * The proxy that is to be asked about what another of its software refuses, or
+ * undefined: only one did, and that one may be ill.
+ *
+ * @param peers proxies of the software that have had the time to settle
  */
-export function isWorthRetry(
-	refusal: {
+export function proxyToAsk(
+	{
+		by,
+		isConfirmed,
+		asked,
+	}: {
+		/** Proxies that have refused. */
 		readonly by: ReadonlySet<string>;
 		readonly isConfirmed: boolean;
-		readonly isOpen: boolean;
-		readonly retries: number;
+		readonly asked: ReadonlySet<string>;
 	},
-	proxy: string,
-): boolean {
-	const { by, isConfirmed, isOpen, retries } = refusal;
-	return !isConfirmed && !isOpen && retries < maxRetries && !by.has(proxy);
+	peers: Iterable<string>,
+): string | undefined {
+	if (isConfirmed || asked.size >= maxAsked) return undefined;
+	for (const peer of peers) if (!by.has(peer) && !asked.has(peer)) return peer;
+	return undefined;
 }

@@ -34,6 +34,8 @@ const echo = "nothing-like-it";
  */
 export class WireProxy {
 	readonly workload: string;
+	/** What it says it runs, such as 1.40.0 of `envoy`; nothing when undefined. */
+	readonly version: string | undefined;
 	manner: Manner = "accepts";
 	/** Responses that came since the proxy was made. */
 	responses = 0;
@@ -50,9 +52,10 @@ export class WireProxy {
 	readonly #onChange = new Set<() => void>();
 	#echoed = false;
 
-	constructor(served: ServedObjects, workload: string) {
+	constructor(served: ServedObjects, workload: string, version?: string) {
 		this.#served = served;
 		this.workload = workload;
+		this.version = version;
 	}
 
 	/** Whether a stream is open. */
@@ -86,9 +89,7 @@ export class WireProxy {
 		for (const type of sendOrder) {
 			const kept = this.#kept.get(type) ?? new Map<string, Kept>();
 			call.ask(type, {
-				...(type === "cluster"
-					? { node: { id: `sidecar~${this.workload}` } }
-					: {}),
+				...(type === "cluster" ? { node: this.#node() } : {}),
 				resourceNamesSubscribe: ["*"],
 				initialResourceVersions: Object.fromEntries(
 					[...kept].map(([name, { version }]) => [name, version]),
@@ -127,6 +128,19 @@ export class WireProxy {
 			};
 			this.#onChange.add(look);
 		});
+	}
+
+	#node() {
+		return {
+			id: `sidecar~${this.workload}`,
+			...(this.version !== undefined && {
+				userAgentName: "envoy",
+				userAgentVersionType: {
+					case: "userAgentVersion" as const,
+					value: this.version,
+				},
+			}),
+		};
 	}
 
 	async #read(call: DeltaCall): Promise<void> {

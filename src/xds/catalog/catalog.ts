@@ -37,8 +37,9 @@ export class Catalog implements ProxyDirectory {
 	#full: EditionResources | undefined;
 	/** By id. */
 	readonly #editions = new Map<string, EditionResources>();
-	/** By software. */
 	#bySoftware: ReadonlyMap<string, EditionResources> = new Map();
+	/** By workload. */
+	#byProxy: ReadonlyMap<string, EditionResources> = new Map();
 	readonly #attached = new Set<Attached>();
 	readonly #generated = new GenerationCount();
 	readonly #observer: EditionObserver = {
@@ -65,9 +66,10 @@ export class Catalog implements ProxyDirectory {
 		return this.#editions.size;
 	}
 
-	/** The id of the edition that proxies of this software get. */
-	editionOf(software: string): string {
-		return this.#bySoftware.get(software)?.id ?? everybody;
+	/** The id of the edition that a proxy of this software and workload gets. */
+	editionOf(software: string, workload: string): string {
+		const own = this.#byProxy.get(workload) ?? this.#bySoftware.get(software);
+		return own?.id ?? everybody;
 	}
 
 	/** Takes a newer mesh and its editions: generates what differs and tells the proxies that have it. */
@@ -79,6 +81,7 @@ export class Catalog implements ProxyDirectory {
 		updates.set(full, full.update(mesh));
 		const unused = new Map(this.#editions);
 		const bySoftware = new Map<string, EditionResources>();
+		const byProxy = new Map<string, EditionResources>();
 		for (const edition of editions) {
 			let resources = this.#editions.get(edition.id);
 			if (resources === undefined) {
@@ -93,8 +96,10 @@ export class Catalog implements ProxyDirectory {
 			} else updates.set(resources, resources.update(edition.mesh));
 			unused.delete(edition.id);
 			for (const one of edition.software) bySoftware.set(one, resources);
+			for (const one of edition.proxies) byProxy.set(one, resources);
 		}
 		this.#bySoftware = bySoftware;
+		this.#byProxy = byProxy;
 		this.distribution.withhold(
 			new Map(editions.map(({ id, withheld }) => [id, withheld])),
 		);
@@ -141,8 +146,12 @@ export class Catalog implements ProxyDirectory {
 	}
 
 	/** gRPC clients refuse nothing, they leave out what they do not understand. */
-	#homesOf({ kind, software = "" }: Proxy, full: EditionResources): Homes {
-		const own = kind === "grpc" ? undefined : this.#bySoftware.get(software);
+	#homesOf(
+		{ kind, software = "", workload }: Proxy,
+		full: EditionResources,
+	): Homes {
+		if (kind === "grpc") return { actual: full, full };
+		const own = this.#byProxy.get(workload) ?? this.#bySoftware.get(software);
 		return { actual: own ?? full, full };
 	}
 }
