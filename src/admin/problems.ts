@@ -7,7 +7,7 @@ export interface Problem {
 	readonly severity: "error" | "warning";
 	/** `RouteRule default/reviews`; absent when no single object is concerned. */
 	readonly object?: string;
-	/** Stable word for machines: `Invalid`, a reason of a finding, `File`, `BuildFailed`. */
+	/** Stable word for machines: `Invalid`, a reason of a finding, `File`, `Source`, `BuildFailed`. */
 	readonly reason: string;
 	/** Path of the field concerned; empty for the whole object or file. */
 	readonly path: string;
@@ -39,6 +39,12 @@ export function listProblems(reader: ObjectsReader): readonly Problem[] {
 			file: problem.file,
 			line: problem.line,
 			column: problem.column,
+		})),
+		...(reader.sourceProblems?.() ?? []).map(({ resource, message }) => ({
+			severity: "error" as const,
+			reason: "Source",
+			path: "",
+			message: `${resource}: ${message}`,
 		})),
 		...reader.objects().flatMap(({ ref, place, violations, findings }) => [
 			...violations.map(({ path, message, position }) => ({

@@ -26,11 +26,21 @@ export interface FileProblemState {
 	readonly message: string;
 }
 
+/** Why some objects are not as they are at their source. */
+export interface SourceProblemState {
+	/** As in a role: `routerules.lateen.dev`. */
+	readonly resource: string;
+	/** Full sentences: what is wrong, and what to do. */
+	readonly message: string;
+}
+
 /** Reads the objects that the server works with. */
 export interface ObjectsReader {
 	/** Every object, in order of kind, namespace and name. */
 	objects(): readonly ObjectState[];
 	fileProblems(): readonly FileProblemState[];
+	/** What keeps objects from being current, where the source can say so. */
+	sourceProblems?(): readonly SourceProblemState[];
 	/** Set while the newest objects could not be built. */
 	buildFailure():
 		| { readonly atMs: number; readonly error: unknown }

@@ -1,4 +1,5 @@
 import { adminApi } from "../admin/http.ts";
+import type { SourceProblemState } from "../admin/readers.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { Position } from "../api/violation.ts";
 import type { HttpHandler } from "../lib/handler.ts";
@@ -21,6 +22,8 @@ export interface AdminParts {
 	readonly metrics: MetricsRegistry;
 	/** What is wrong with files that hold no object that could say it. */
 	readonly fileProblems: () => readonly FileProblem[];
+	/** What keeps objects from being current. */
+	readonly sourceProblems?: () => readonly SourceProblemState[];
 	/** Where an object begins, when its source has files. */
 	readonly placeOf: (ref: ObjectRef) => Position | undefined;
 }
@@ -39,6 +42,9 @@ export function adminHandler(parts: AdminParts): HttpHandler {
 			invalid,
 			mesh: mesh.state,
 			fileProblems,
+			...(parts.sourceProblems !== undefined && {
+				sourceProblems: parts.sourceProblems,
+			}),
 			placeOf,
 		}),
 		proxies: proxiesReader(connected, catalog),

@@ -58,6 +58,7 @@ function tools(signal = new AbortController().signal) {
 	const failures: unknown[] = [];
 	return {
 		logger: silentLogger,
+		environment: {},
 		signal,
 		onFailure: (error: unknown) => void failures.push(error),
 		failures,
@@ -186,9 +187,9 @@ describe("startServer on a directory", () => {
 
 	for (const { name, flags, code } of [
 		{
-			name: "Kubernetes as a source",
-			flags: { source: "kubernetes" },
-			code: "APP_SOURCE_UNAVAILABLE",
+			name: "Kubernetes without a way to an API server",
+			flags: { source: "kubernetes", kubeconfig: "/nonexistent/config" },
+			code: "KUBE_CONFIG",
 		},
 		{
 			name: "a source it does not know",

@@ -4,11 +4,14 @@
  *   source ─▶ ObjectStore ─▶ MeshController ─▶ Catalog ─▶ ADS
  *                  │   Quarantine ──┘◀──── accepted, refused ──┘
  */
+
+import type { Objects } from "../api/objects.ts";
 import { LastGoodKeeper } from "../controllers/last-good.ts";
 import { MeshController } from "../controllers/mesh.ts";
 import { Quarantine } from "../controllers/quarantine.ts";
 import type { Verdicts } from "../controllers/verdicts.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { MeshBuild } from "../mesh/build.ts";
 import { buildEditions, type EditionsBuild } from "../mesh/editions.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { MetricsRegistry } from "../observability/metrics.ts";
@@ -28,6 +31,8 @@ export interface PipelineParts {
 	readonly lastGood: LastGoodStore;
 	/** What is heard of proxies besides those that are connected here. */
 	readonly withOthers?: (own: Verdicts) => Verdicts;
+	/** Hears of every build, and what it was made from. */
+	readonly onBuild?: (objects: Objects, build: MeshBuild) => void;
 	/** Milliseconds. */
 	readonly holdOff: { readonly quietMs: number; readonly maxMs: number };
 	readonly clock: Clock;
@@ -96,8 +101,12 @@ export async function createPipeline(
 	const mesh = stops.own(
 		new MeshController({
 			inputs: { objects: quarantine.objects, allListed: store.allListed },
-			build: (objects, previous: EditionsBuild | undefined) =>
-				buildEditions(quarantine.forms(objects), previous),
+			build: (objects, previous: EditionsBuild | undefined) => {
+				const forms = quarantine.forms(objects);
+				const build = buildEditions(forms, previous);
+				parts.onBuild?.(forms.objects, build);
+				return build;
+			},
 			apply: (built, editions) => catalog.update(built, editions),
 			holdOff: parts.holdOff,
 			clock,

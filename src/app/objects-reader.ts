@@ -2,6 +2,7 @@ import type {
 	FileProblemState,
 	ObjectState,
 	ObjectsReader,
+	SourceProblemState,
 } from "../admin/readers.ts";
 import { refOf } from "../api/metadata.ts";
 import { compareRefs, type ObjectRef } from "../api/object-ref.ts";
@@ -18,6 +19,7 @@ export interface ObjectsReaderParts {
 	readonly invalid: Signal<ReadonlyMap<string, InvalidObject>>;
 	readonly mesh: Signal<MeshState>;
 	fileProblems(): readonly FileProblemState[];
+	readonly sourceProblems?: () => readonly SourceProblemState[];
 	/** Where an object begins. */
 	placeOf(ref: ObjectRef): Position | undefined;
 }
@@ -27,6 +29,7 @@ export function objectsReader(parts: ObjectsReaderParts): ObjectsReader {
 	return {
 		objects: () => joinObjects(parts),
 		fileProblems: () => parts.fileProblems(),
+		sourceProblems: () => parts.sourceProblems?.() ?? [],
 		buildFailure: () => parts.mesh.value.failure,
 	};
 }

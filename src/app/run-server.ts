@@ -48,6 +48,7 @@ export async function runServer(
 	try {
 		const server = await startServer(settings, {
 			logger,
+			environment: process.env,
 			signal: stopping.signal,
 			onFailure: (error) => {
 				failure ??= { error };
@@ -58,6 +59,7 @@ export async function runServer(
 			xds: printAddress(server.xds),
 			admin: printAdmin(server.admin),
 			stateDir: server.stateDir,
+			...server.places,
 			// Counted from the start of the process.
 			tookMs: Math.round(performance.now()),
 		});

@@ -5,6 +5,8 @@ import { Stops } from "./stops.ts";
 /** What a server is given besides its settings. */
 export interface ServerTools {
 	readonly logger: Logger;
+	/** Variables of the process: what finds the API server looks into some. */
+	readonly environment: Readonly<Record<string, string | undefined>>;
 	/** Ends the start when it takes too long for whoever waits. */
 	readonly signal: AbortSignal;
 	/** Is told of a part that stopped and should not have; the server is of no use then. */
@@ -18,6 +20,8 @@ export interface RunningServer extends AsyncDisposable {
 	readonly admin: Address;
 	/** Absolute. */
 	readonly stateDir: string;
+	/** What else there is to say about where it is reached; for the log. */
+	readonly places?: Readonly<Record<string, string>>;
 }
 
 /** Starts what can be stopped; when the start fails, what had been started by then is stopped first. */

@@ -1,4 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
+import type { Signal } from "../lib/signal.ts";
+import type { TlsMaterial } from "../lib/tls-material.ts";
 import type { Address } from "../net/address.ts";
 import { type GrpcServer, serveGrpc } from "../net/grpc-server.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -13,6 +15,8 @@ import { addXdsMetrics } from "./xds-metrics.ts";
 export interface ProxyServerParts {
 	readonly listen: Address;
 	readonly pipeline: Pipeline;
+	/** TLS with this; without, what is sent can be read on the way. */
+	readonly tls?: Signal<TlsMaterial | undefined>;
 	readonly authenticate: AdsOptions["authenticate"];
 	readonly settings: ServeSettings;
 	readonly clock: Clock;
@@ -31,6 +35,7 @@ export function serveProxies(parts: ProxyServerParts): Promise<GrpcServer> {
 	const log = parts.logger.child({ part: "xds" });
 	return serveGrpc({
 		listen: parts.listen,
+		...(parts.tls !== undefined && { tls: parts.tls }),
 		methods: adsMethods({
 			directory: catalog,
 			authenticate: parts.authenticate,

@@ -4,10 +4,8 @@ import { CodedError } from "../lib/coded-error.ts";
 export class StartError extends CodedError {
 	override readonly name = "StartError";
 	readonly retryable = false;
-	readonly code: /** `--source` names no kind of source that there is. Next: write `--source=directory:PATH`. */
+	readonly code: /** `--source` names no kind of source that there is. Next: write `--source=kubernetes` or `--source=directory:PATH`. */
 		| "APP_SOURCE_UNKNOWN"
-		/** The source exists and this version cannot read it. Next: serve a folder with `--source=directory:PATH`. */
-		| "APP_SOURCE_UNAVAILABLE"
 		/** The address would open something to the network that has no passwords. Next: use a loopback address, or a Unix socket. */
 		| "APP_LISTEN_REFUSED"
 		/** The state directory cannot be made, belongs to another user, or is open to others. Next: do what the message says, or name another one with `--state-dir`. */

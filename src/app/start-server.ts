@@ -2,7 +2,6 @@ import { startEmbedded } from "./embedded.ts";
 import { parseSource } from "./parse-places.ts";
 import type { RunningServer, ServerTools } from "./running-server.ts";
 import type { ServeSettings } from "./serve-settings.ts";
-import { StartError } from "./start-error.ts";
 
 /**
  * Starts the server in the mode that the source asks for, and answers when it is ready.
@@ -19,10 +18,10 @@ export async function startServer(
 	switch (source.kind) {
 		case "directory":
 			return startEmbedded(source.path, settings, tools);
-		case "kubernetes":
-			throw new StartError(
-				"APP_SOURCE_UNAVAILABLE",
-				"This version cannot read from Kubernetes yet. Serve a folder of the same YAML files with --source=directory:PATH.",
-			);
+		case "kubernetes": {
+			// What talks to an API server is loaded only where there is one.
+			const { startCluster } = await import("./cluster.ts");
+			return startCluster(settings, tools);
+		}
 	}
 }

@@ -3,6 +3,7 @@ import {
 	StatusController,
 } from "../controllers/status.ts";
 import type { Clock } from "../lib/clock.ts";
+import { type Signal, WritableSignal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { MetricsRegistry } from "../observability/metrics.ts";
 import {
@@ -18,6 +19,8 @@ import type { Stops } from "./stops.ts";
 export interface StatusesParts {
 	readonly pipeline: Pipeline;
 	readonly distribution: DistributionReader;
+	/** Whether everything is known that statuses speak of, besides objects; absent where there is nothing else. */
+	readonly isComplete?: Signal<boolean>;
 	/** Where statuses and events go besides memory. */
 	readonly outside?: {
 		readonly statuses: StatusWriter;
@@ -46,7 +49,7 @@ export function createStatuses(parts: StatusesParts, stops: Stops): Statuses {
 			inputs: {
 				objects: store.objects,
 				invalid: store.invalid,
-				allListed: store.allListed,
+				allListed: bothTrue(store.allListed, parts.isComplete, stops),
 				mesh: mesh.state,
 				distribution,
 				heldBack: quarantine.heldBack,
@@ -80,4 +83,17 @@ export function createStatuses(parts: StatusesParts, stops: Stops): Statuses {
 	);
 	addStatusMetrics(metrics, statuses);
 	return { controller, statuses, events };
+}
+
+function bothTrue(
+	one: Signal<boolean>,
+	other: Signal<boolean> | undefined,
+	stops: Stops,
+): Signal<boolean> {
+	if (other === undefined) return one;
+	const both = new WritableSignal(one.value && other.value);
+	const look = (): void => both.set(one.value && other.value);
+	stops.add(one.subscribe(look));
+	stops.add(other.subscribe(look));
+	return both;
 }

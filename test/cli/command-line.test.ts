@@ -130,10 +130,13 @@ describe("lateen", () => {
 		expect(file.err).to.include("/nonexistent/lateen.yaml cannot be read");
 	});
 
-	it("says honestly that Kubernetes is not a source yet", async () => {
-		const { code, err } = await runLateen(["serve", "--source=kubernetes"]);
+	it("says what to do when there is no way to an API server", async () => {
+		const { code, err } = await runLateen([
+			...["serve", "--source=kubernetes"],
+			...["--kubeconfig", "/nonexistent/config"],
+		]);
 		expect(code).to.equal(3);
-		expect(err).to.include("cannot read from Kubernetes yet");
+		expect(err).to.include("/nonexistent/config");
 	});
 
 	for (const words of [

@@ -125,6 +125,7 @@ export class LiveMesh implements AsyncDisposable {
 			}),
 			{
 				logger: this.#logger,
+				environment: {},
 				signal: AbortSignal.timeout(30_000),
 				onFailure: (error) => {
 					this.#failure = error;

@@ -1,0 +1,327 @@
+/*
+ * Cluster mode, wired together:
+ *
+ *   API server ─▶ objects ─▶ mesh ─▶ ADS ─▶ gRPC over TLS ◀─ proxies, with tokens of their pods
+ *       ▲            └─────────┴──────┴─▶ statuses, of the proxies of all replicas
+ *       │                                     │
+ *       ├──── reports of other replicas ──────┤
+ *       └──── written by the leader alone ◀───┘
+ *
+ * Every replica does all of it but write: so each answers the same to `lateen get`,
+ * and whoever leads next has everything to say at hand. docs/adr/0007-replicas.md
+ * says why.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { Replicas } from "../controllers/replicas.ts";
+import { LastGoodObjects } from "../kube/last-good-objects.ts";
+import { Leadership } from "../kube/leadership.ts";
+import { KubeStatusWriter } from "../kube/status-writer.ts";
+import { TokenReviewer } from "../kube/token-review.ts";
+import { WritePacer } from "../kube/write-pacer.ts";
+import { WritableSignal } from "../lib/signal.ts";
+import { systemClock } from "../lib/system-clock.ts";
+import { printAddress } from "../net/address.ts";
+import { serveHttp } from "../net/http-server.ts";
+import { Health } from "../observability/health.ts";
+import { MetricsRegistry } from "../observability/metrics.ts";
+import { addProcessMetrics } from "../observability/process-metrics.ts";
+import { createKubernetesSource } from "../sources/kubernetes.ts";
+import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
+import { adminHandler } from "./admin-handler.ts";
+import { runInBackground } from "./background.ts";
+import { distributionReader } from "./distribution-reader.ts";
+import { healthHandler } from "./health-handler.ts";
+import { joinReplicas } from "./join-replicas.ts";
+import { findKube } from "./kube.ts";
+import { lateObjects } from "./late-objects.ts";
+import { createPipeline } from "./mesh-pipeline.ts";
+import { PreviewedMesh } from "./mesh-preview.ts";
+import { parseAddress, parseAdminListen } from "./parse-places.ts";
+import { patientStore } from "./patient-store.ts";
+import { podDirectory } from "./pod-directory.ts";
+import { printAdmin } from "./print-admin.ts";
+import { logProblems } from "./problem-log.ts";
+import { replicaDistribution } from "./replica-distribution.ts";
+import { replicaNameOf } from "./replica-name.ts";
+import { conditions, runSource } from "./run-source.ts";
+import {
+	type RunningServer,
+	type ServerTools,
+	startStoppable,
+} from "./running-server.ts";
+import { serveProxies } from "./serve-proxies.ts";
+import type { ServeSettings } from "./serve-settings.ts";
+import { serveWebhook } from "./serve-webhook.ts";
+import { startServing } from "./serving.ts";
+import { settledLeader } from "./settled-leader.ts";
+import { takeStateDir } from "./state-dir.ts";
+import { createStatuses } from "./statuses.ts";
+import type { Stops } from "./stops.ts";
+import { watchReplicas } from "./watch-replicas.ts";
+import { whenTrue } from "./when-true.ts";
+
+const sourceName = "kubernetes";
+
+/** The Lease of the replica that writes. */
+const leaderLease = "lateen-leader";
+
+/** For whom the tokens of proxies must be meant. */
+const audience = "lateen.dev";
+
+/** How long proxies get to come back after a start before statuses are written that count them. Milliseconds. */
+const settleMs = 3000;
+
+/** What a replica waits for besides what every server does. */
+const clusterConditions = {
+	...conditions,
+	certified: "the leader has made a serving certificate",
+} as const;
+
+/**
+ * Starts a replica on an API server and answers when it is ready.
+ *
+ * Guarantees: when the start fails or is aborted, nothing is left running.
+ * Fails when: a setting cannot be used, there is no way to the API server, an
+ *   address is taken, or another server has the state directory; then with a
+ *   `CodedError`. An API server that does not answer is waited for.
+ */
+export function startCluster(
+	settings: ServeSettings,
+	tools: ServerTools,
+): Promise<RunningServer> {
+	return startStoppable((stops) => start(settings, tools, stops));
+}
+
+async function start(
+	settings: ServeSettings,
+	{ logger, environment, signal, onFailure }: ServerTools,
+	stops: Stops,
+): Promise<Omit<RunningServer, typeof Symbol.asyncDispose>> {
+	const clock = systemClock;
+	const { namespace } = settings;
+	const stateDir = stops.own(await takeStateDir(settings.stateDir));
+	const adminListen = parseAdminListen(settings.adminListen, stateDir.path);
+	const metrics = new MetricsRegistry();
+	stops.add(addProcessMetrics(metrics));
+	const health = new Health(Object.values(clusterConditions));
+	const kube = await findKube(settings, environment, metrics, stops);
+	const { connection, client, watchMetrics } = kube;
+	const replica = replicaNameOf(
+		settings.podName,
+		hostname(),
+		randomBytes(3).toString("hex"),
+	);
+	logger.info("This is a replica of a control plane in a Kubernetes cluster.", {
+		replica,
+		namespace,
+		server: connection.server,
+	});
+
+	// Whoever leads until the end stops writing before it gives the lead back, so this is stopped late.
+	const leader = new Leadership({
+		client,
+		at: { namespace, name: leaderLease },
+		identity: `${replica}_${randomUUID()}`,
+		clock,
+		random: Math.random,
+		logger: logger.child({ part: "leader" }),
+		metrics,
+	});
+	void runInBackground(
+		"The election",
+		(running) => leader.run(running),
+		onFailure,
+		stops,
+	);
+	const isSettled = new WritableSignal(false);
+	const statusLeader = stops.own(settledLeader(leader, isSettled));
+	const pacer = new WritePacer(clock);
+
+	const replicas = stops.own(
+		new Replicas({
+			self: replica,
+			clock,
+			logger: logger.child({ part: "replicas" }),
+			metrics,
+		}),
+	);
+	const others = watchReplicas({
+		connection,
+		namespace,
+		replicas,
+		clock,
+		logger: logger.child({ part: "replicas" }),
+		metrics: watchMetrics,
+	});
+	void runInBackground(
+		"The watch of replicas",
+		(running) => others.run(running),
+		onFailure,
+		stops,
+	);
+
+	const preview = new PreviewedMesh();
+	const known = lateObjects();
+	const lastGood = stops.own(
+		new LastGoodObjects({
+			...{ client, leader, pacer, clock },
+			ownNamespace: namespace,
+			objects: known,
+			logger: logger.child({ part: "quarantine" }),
+		}),
+	);
+	const pipeline = await createPipeline(
+		{
+			sourceName,
+			lastGood: patientStore(lastGood, { clock, logger, signal }),
+			onBuild: (objects, build) => void preview.keep(objects, build),
+			holdOff: { quietMs: settings.holdOffQuiet, maxMs: settings.holdOffMax },
+			clock,
+			logger,
+			metrics,
+		},
+		stops,
+	);
+	const { store, mesh, catalog } = pipeline;
+	stops.add(known.bind(store));
+	const own = distributionReader(catalog.distribution);
+	const shared = { client, pacer, clock, metrics };
+	const statuses = createStatuses(
+		{
+			pipeline,
+			distribution: replicaDistribution({ own, mesh: mesh.state, replicas }),
+			isComplete: others.allListed,
+			outside: {
+				statuses: stops.own(
+					new KubeStatusWriter({
+						...shared,
+						leader: statusLeader,
+						logger: logger.child({ part: "status" }),
+					}),
+				),
+				events: { note: () => undefined },
+			},
+			clock,
+			logger,
+			metrics,
+		},
+		stops,
+	);
+	const placeOf = (): undefined => undefined;
+	stops.add(
+		logProblems({ invalid: store.invalid, mesh: mesh.state, placeOf }, logger),
+	);
+	const source = createKubernetesSource({
+		name: sourceName,
+		connection,
+		clock,
+		logger: logger.child({ part: "source" }),
+		metrics: watchMetrics,
+	});
+	const admin = adminHandler({
+		pipeline,
+		statuses,
+		health,
+		metrics,
+		fileProblems: () => [],
+		sourceProblems: () => source.problems.value,
+		placeOf,
+	});
+	const adminServer = stops.own(
+		await serveHttp({
+			listen: adminListen,
+			handler: admin,
+			limits: { stopMs: settings.stopTimeout },
+			log: logger.child({ part: "admin" }),
+		}),
+	);
+	const healthServer =
+		settings.healthListen === undefined
+			? undefined
+			: stops.own(
+					await serveHttp({
+						listen: parseAddress(settings.healthListen),
+						handler: healthHandler(admin),
+						limits: { stopMs: settings.stopTimeout },
+						log: logger.child({ part: "health" }),
+					}),
+				);
+
+	const tls = startServing(
+		{
+			...{ connection, client, leader, namespace, clock, logger, metrics },
+			...{ watchMetrics, onFailure, webhookUrl: settings.webhookUrl },
+		},
+		stops,
+	);
+	const webhook = stops.own(
+		await serveWebhook({
+			listen: parseAddress(settings.webhookListen),
+			material: tls,
+			preview,
+			clock,
+			logger,
+			metrics,
+		}),
+	);
+
+	await runSource(source, pipeline, { health, signal, onFailure }, stops);
+	await joinReplicas(
+		{
+			...{ kube, namespace, replica, replicas, pipeline, own, leader },
+			...{ clock, logger, metrics, onFailure },
+		},
+		signal,
+		stops,
+	);
+	await whenTrue(tls, (material) => material !== undefined, signal);
+	health.reached(clusterConditions.certified);
+
+	const tokens = stops.own(
+		new TokenReviewer({
+			connection,
+			audience,
+			clock,
+			log: logger.child({ part: "tokens" }),
+			metrics,
+		}),
+	);
+	const pods = new PodAuthenticator({
+		tokens,
+		pods: podDirectory(store.objects),
+		clock,
+		random: Math.random,
+	});
+	const grpc = stops.own(
+		await serveProxies({
+			listen: parseAddress(settings.xdsListen),
+			pipeline,
+			tls,
+			authenticate: (peer, claims) => pods.authenticate(peer, claims),
+			settings,
+			clock,
+			logger,
+			metrics,
+		}),
+	);
+	stops.add(clock.after(settleMs, () => isSettled.set(true)));
+	await stateDir.announce({
+		pid: process.pid,
+		xds: printAddress(grpc.address),
+		admin: printAdmin(adminServer.address),
+	});
+	health.reached(clusterConditions.listening);
+	return {
+		xds: grpc.address,
+		admin: adminServer.address,
+		stateDir: stateDir.path,
+		places: {
+			replica,
+			webhook: printAddress(webhook.address),
+			...(healthServer !== undefined && {
+				health: printAddress(healthServer.address),
+			}),
+		},
+	};
+}
