@@ -13,6 +13,8 @@ export interface WrittenManifest {
 
 /** The outside that a source reads, in the hands of a test. */
 export interface Outside extends AsyncDisposable {
+	/** A spec that is refused, and the path that is named: one that this outside takes from a writer. */
+	readonly refused?: { readonly spec: object; readonly path: string };
 	/** A source that starts from scratch. */
 	source(): Source;
 	/** Makes or replaces an object. */
@@ -30,7 +32,7 @@ function rule(name: string, spec: object = {}): WrittenManifest {
 	};
 }
 
-const broken = { precedence: "high" };
+const wrongType = { spec: { precedence: "high" }, path: "spec.precedence" };
 
 function rules({ store }: RunningSource): readonly string[] {
 	return [...store.objects.value.RouteRule.keys()].sort();
@@ -102,13 +104,14 @@ export function describeSource(
 			await outside.write(rule("a", { precedence: 1 }));
 			await using running = runSource(outside.source());
 			await eventually(() => expect(precedence(running, "a")).to.equal(1));
-			await outside.write(rule("a", broken));
+			const { spec, path } = outside.refused ?? wrongType;
+			await outside.write(rule("a", spec));
 			const invalid = await eventually(() => {
 				const found = running.store.invalid.value.get("RouteRule/default/a");
 				expect(found).to.not.equal(undefined);
 				return found;
 			});
-			expect(invalid?.violations[0]?.path).to.equal("spec.precedence");
+			expect(invalid?.violations[0]?.path).to.equal(path);
 			expect(precedence(running, "a")).to.equal(1);
 			await outside.write(rule("a", { precedence: 3 }));
 			await eventually(() => expect(precedence(running, "a")).to.equal(3));
@@ -117,7 +120,8 @@ export function describeSource(
 
 		it("forgets a refused object that is removed", async () => {
 			await using outside = await open();
-			await outside.write(rule("a", broken));
+			const { spec } = outside.refused ?? wrongType;
+			await outside.write(rule("a", spec));
 			await using running = runSource(outside.source());
 			await eventually(() =>
 				expect(running.store.invalid.value.size).to.equal(1),
