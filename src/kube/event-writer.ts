@@ -53,6 +53,10 @@ const maxSeries = 1000;
 /** Different events of one reason about one object; what comes on top is told as one. A rule that 200 proxies refuse needs no 200 events. */
 const maxPerReason = 10;
 
+/** What is said of the others; always the same, or it would be many again. */
+const combined =
+	"More of the same happened than the events list; the conditions of the object say how many, and the logs what.";
+
 /** Longest note that Kubernetes takes. Bytes. */
 const maxNoteBytes = 1024;
 
@@ -153,10 +157,7 @@ export class KubeEventWriter implements EventWriter, Disposable {
 		const known = this.#perReason.get(reasonKey(event));
 		if (known === undefined || known.size < maxPerReason) return event;
 		if (known.has(keyOf(event))) return event;
-		return {
-			...event,
-			message: `More of the same kind happened than is listed, such as this: ${event.message}`,
-		};
+		return { ...event, message: combined };
 	}
 
 	#remember(key: string, event: NotedEvent): void {
