@@ -9,9 +9,12 @@ import {
 	routeRule,
 	service,
 } from "../../../test/testkit/objects.ts";
-import type { ApiObject } from "../../api/objects.ts";
-import { buildMesh } from "../../mesh/build.ts";
+import type { ApiObject, Objects } from "../../api/objects.ts";
+import { deepEqual } from "../../lib/deep-equal.ts";
+import { buildMesh, type MeshBuild } from "../../mesh/build.ts";
+import type { MeshEdition } from "../../mesh/editions.ts";
 import type { Proxy } from "../proxy.ts";
+import type { ProxyResources } from "../proxy-resources.ts";
 import { renderProxy } from "../render.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
@@ -127,7 +130,32 @@ const object: fc.Arbitrary<ApiObject> = fc.oneof(
 const edit = fc.record({
 	put: fc.array(object, { minLength: 1, maxLength: 3 }),
 	remove: fc.option(fc.nat(), { nil: undefined }),
+	/** Names of the rules that old proxies do not get; undefined when they get everything. */
+	withheld: fc.option(fc.subarray(["x", "y", "z"]), { nil: undefined }),
 });
+
+/** An edition of the mesh without the rules of these names, for proxies that run `old`. */
+function editionWithout(
+	names: readonly string[],
+	all: Objects,
+	build: MeshBuild,
+): MeshEdition {
+	const rules = [...all.RouteRule].filter(
+		([, { metadata }]) => !names.includes(metadata.name),
+	);
+	const without = { ...all, RouteRule: new Map(rules) };
+	return {
+		id: "old",
+		software: new Set(["old"]),
+		proxies: new Set(),
+		objects: without,
+		withheld: names.map((name) => ({
+			ref: { kind: "RouteRule", namespace: "default", name },
+			rejections: [{ proxy: "default/old", message: "no" }],
+		})),
+		mesh: buildMesh(without, build).mesh,
+	};
+}
 
 describe("Catalog", () => {
 	it("holds after every change what a fresh one would hold, and names just what changed", () => {
@@ -192,6 +220,112 @@ describe("Catalog", () => {
 		);
 	});
 
+	it("holds for old proxies what a fresh one would hold of their edition, whenever that comes and goes, and shares what is equal", () => {
+		fc.assert(
+			fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), (edits) => {
+				const current = new Map<string, ApiObject>();
+				const catalog = new Catalog();
+				let built = buildMesh(objects());
+				catalog.update(built.mesh);
+				const attach = (software: string) =>
+					proxies.map(([proxy, variant]) => {
+						const { resources, release } = catalog.attach(
+							{ ...proxy, software },
+							variant,
+						);
+						const named = new Set<string>();
+						resources.subscribe((changed) => {
+							for (const [type, names] of changed) {
+								for (const one of names) named.add(`${type} ${one}`);
+							}
+						});
+						return { proxy, variant, resources, named, release };
+					});
+				const old = attach("old");
+				const usual = attach("new");
+				for (const { put, remove, withheld } of edits) {
+					for (const one of put) {
+						const { namespace, name } = one.metadata;
+						current.set(`${one.kind}/${namespace}/${name}`, one);
+					}
+					if (remove !== undefined && current.size > 0) {
+						const keys = [...current.keys()];
+						current.delete(keys[remove % keys.length] ?? "");
+					}
+					const before = old.map(({ resources }) =>
+						versions((type) => all(resources, type)),
+					);
+					for (const { named } of old) named.clear();
+					const now = objects(...current.values());
+					built = buildMesh(now, built);
+					const edition = withheld && editionWithout(withheld, now, built);
+					catalog.update(built.mesh, edition ? [edition] : []);
+					const fresh = buildMesh(edition?.objects ?? now).mesh;
+					for (const [index, one] of old.entries()) {
+						const held = versions((type) => all(one.resources, type));
+						const rendered = renderProxy(fresh, one.proxy, one.variant);
+						expect(held).to.deep.equal(
+							versions((type) => rendered.get(type) ?? []),
+						);
+						expect([...one.named]).to.include.members(
+							differing(before[index] ?? new Map(), held),
+						);
+						// Rules that ask for other facts about callers make other scopes.
+						const sameScopes = deepEqual(
+							edition?.mesh.callerFacts,
+							built.mesh.callerFacts,
+						);
+						expectShared(
+							sameScopes
+								? ["cluster", "endpoint", "virtualHost", "route"]
+								: ["cluster", "endpoint"],
+							one.resources,
+							usual[index]?.resources,
+						);
+					}
+				}
+				for (const { release } of [...old, ...usual]) release();
+				catalog.update(built.mesh);
+				expect(catalog.scopes).to.equal(0);
+				expect(catalog.editions).to.equal(0);
+				expect(catalog.distribution.isEmpty).to.equal(true);
+			}),
+			{ numRuns: 100 },
+		);
+	});
+
+	it("answers by software and by workload, and gRPC clients never from an edition", () => {
+		const all = objects(service("x"), routeRule("x", { timeout: "3s" }));
+		const built = buildMesh(all);
+		const edition = editionWithout(["x"], all, built);
+		const one: MeshEdition = {
+			...edition,
+			id: "one",
+			software: new Set(),
+			proxies: new Set(["default/asked"]),
+			mesh: built.mesh,
+		};
+		const catalog = new Catalog();
+		catalog.update(built.mesh, [edition, one]);
+		const timeoutOf = (proxy: Proxy) =>
+			catalog
+				.attach(proxy, "delta")
+				.resources.get(
+					"virtualHost",
+					"outbound/x.default.svc.cluster.local:9080",
+				)?.origins.length;
+		const old = { software: "old" };
+		const usual = timeoutOf(sidecar("default/a"));
+		expect(timeoutOf(sidecar("default/a", old))).to.equal((usual ?? 0) - 1);
+		expect(timeoutOf(sidecar("default/asked", old))).to.equal(usual);
+		expect(timeoutOf(sidecar("default/a", { ...old, kind: "grpc" }))).to.equal(
+			usual,
+		);
+		expect(catalog.editionOf("old", "default/asked")).to.equal("one");
+		expect(catalog.editionOf("old", "default/a")).to.equal("old");
+		expect(catalog.editionOf("new", "default/a")).to.equal("");
+	});
+
 	it("makes one virtual host for all callers to whom the same rules apply", () => {
 		const { mesh } = buildMesh(
 			objects(
@@ -235,6 +369,23 @@ function all(
 	return [...resources.names(type)].flatMap(
 		(name) => resources.get(type, name) ?? [],
 	);
+}
+
+/** What two proxies share with others is the same object where it is equal. */
+function expectShared(
+	types: readonly ResourceType[],
+	one: ProxyResources,
+	other: ProxyResources | undefined,
+): void {
+	for (const type of types) {
+		for (const name of one.names(type)) {
+			const mine = one.get(type, name);
+			const theirs = other?.get(type, name);
+			if (mine?.version !== theirs?.version) continue;
+			if (!deepEqual(mine?.origins, theirs?.origins)) continue;
+			expect(mine === theirs, `${type} ${name}`).to.equal(true);
+		}
+	}
 }
 
 function versions(

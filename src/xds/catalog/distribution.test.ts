@@ -8,8 +8,9 @@ import {
 	service,
 } from "../../../test/testkit/objects.ts";
 import type { ObjectRef } from "../../api/object-ref.ts";
-import type { ApiObject } from "../../api/objects.ts";
+import type { ApiObject, Objects } from "../../api/objects.ts";
 import { buildMesh, type MeshBuild } from "../../mesh/build.ts";
+import type { MeshEdition, Withheld } from "../../mesh/editions.ts";
 import type { Proxy } from "../proxy.ts";
 import type { AttachedProxy } from "../proxy-directory.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
@@ -19,12 +20,16 @@ import type { HeldView } from "./distribution.ts";
 /** A proxy that acknowledges when it is told to. */
 class SlowProxy {
 	readonly workload: string;
+	readonly software: string;
 	readonly #attached: AttachedProxy;
+	/** What it would have if nothing were withheld. */
+	readonly #full: AttachedProxy;
 	readonly #held = new Map<string, string>();
 	counted = false;
 
-	constructor(catalog: Catalog, workload: string) {
+	constructor(catalog: Catalog, workload: string, software: string) {
 		this.workload = workload;
+		this.software = software;
 		const proxy: Proxy = {
 			workload,
 			id: `sidecar~${workload}`,
@@ -37,7 +42,8 @@ class SlowProxy {
 				gateway: [],
 			},
 		};
-		this.#attached = catalog.attach(proxy, "delta");
+		this.#attached = catalog.attach({ ...proxy, software }, "delta");
+		this.#full = catalog.attach(proxy, "delta");
 	}
 
 	/** Has everything of some types that is current now. */
@@ -72,6 +78,7 @@ class SlowProxy {
 
 	disconnect(): void {
 		this.#attached.release();
+		this.#full.release();
 		this.counted = false;
 	}
 
@@ -93,19 +100,25 @@ class SlowProxy {
 		return this.#carrying(ref).length > 0;
 	}
 
-	#carrying(ref: ObjectRef): [string, string][] {
+	/** Whether it would need the object if nothing were withheld. */
+	wouldNeed(ref: ObjectRef): boolean {
+		return this.#carrying(ref, this.#full).length > 0;
+	}
+
+	#carrying(
+		ref: ObjectRef,
+		{ resources }: AttachedProxy = this.#attached,
+	): [string, string][] {
 		return sendOrder.flatMap((type) =>
-			[...this.#attached.resources.names(type)].flatMap(
-				(name): [string, string][] => {
-					const resource = this.#attached.resources.get(type, name);
-					const carries = resource?.origins.some(
-						(origin) => origin.kind === ref.kind && origin.name === ref.name,
-					);
-					return resource && carries
-						? [[`${type} ${name}`, resource.version]]
-						: [];
-				},
-			),
+			[...resources.names(type)].flatMap((name): [string, string][] => {
+				const resource = resources.get(type, name);
+				const carries = resource?.origins.some(
+					(origin) => origin.kind === ref.kind && origin.name === ref.name,
+				);
+				return resource && carries
+					? [[`${type} ${name}`, resource.version]]
+					: [];
+			}),
 		);
 	}
 }
@@ -142,7 +155,18 @@ const edit: fc.Arbitrary<ApiObject> = fc.oneof(
 type Step =
 	| { readonly op: "edit"; readonly object: ApiObject }
 	| { readonly op: "remove"; readonly at: number }
-	| { readonly op: "connect"; readonly workload: string }
+	| {
+			readonly op: "connect";
+			readonly workload: string;
+			readonly software: string;
+	  }
+	/** From now on old proxies get these rules in an older form, or not at all. */
+	| {
+			readonly op: "withhold";
+			readonly names: readonly string[];
+			readonly hasOlder: boolean;
+			readonly isRefused: boolean;
+	  }
 	| {
 			readonly op: "count" | "disconnect";
 			readonly at: number;
@@ -160,8 +184,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 	},
 	fc.nat(20).map((at): Step => ({ op: "remove", at })),
 	fc
-		.constantFrom("default/a", "default/b", "other/c")
-		.map((workload): Step => ({ op: "connect", workload })),
+		.record({
+			workload: fc.constantFrom("default/a", "default/b", "other/c"),
+			software: fc.constantFrom("old", "new"),
+		})
+		.map((one): Step => ({ op: "connect", ...one })),
+	fc
+		.record({
+			names: fc.subarray(["x", "y"]),
+			hasOlder: fc.boolean(),
+			isRefused: fc.boolean(),
+		})
+		.map((one): Step => ({ op: "withhold", ...one })),
 	fc.nat(2).map((at): Step => ({ op: "count", at })),
 	fc.nat(2).map((at): Step => ({ op: "disconnect", at })),
 	{
@@ -171,6 +205,44 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 			.map((one): Step => ({ op: "acknowledge", ...one })),
 	},
 );
+
+/** The edition for old proxies. */
+function editionOf(
+	{ names, hasOlder, isRefused }: Step & { readonly op: "withhold" },
+	all: Objects,
+	build: MeshBuild,
+): MeshEdition {
+	const rules = new Map(all.RouteRule);
+	const withheld: Withheld[] = [];
+	for (const [key, rule] of all.RouteRule) {
+		const { namespace, name } = rule.metadata;
+		if (!names.includes(name)) continue;
+		if (hasOlder) {
+			const { destination } = rule.spec;
+			const to = destination?.name ?? "";
+			rules.set(
+				key,
+				routeRule(name, {
+					destination: { name: to },
+					match: [{ path: "/older" }],
+				}),
+			);
+		} else rules.delete(key);
+		withheld.push({
+			ref: { kind: "RouteRule", namespace, name },
+			rejections: isRefused ? [{ proxy: "default/a", message: "no" }] : [],
+		});
+	}
+	const without = { ...all, RouteRule: rules };
+	return {
+		id: "old",
+		software: new Set(["old"]),
+		proxies: new Set(),
+		objects: without,
+		withheld,
+		mesh: buildMesh(without, build).mesh,
+	};
+}
 
 describe("Distribution", () => {
 	it("says that an object is everywhere exactly when every counted proxy has all of it, and tells when that changes", () => {
@@ -183,6 +255,7 @@ describe("Distribution", () => {
 					let build: MeshBuild = buildMesh(objects());
 					catalog.update(build.mesh);
 					let proxies: SlowProxy[] = [];
+					let withhold: (Step & { readonly op: "withhold" }) | undefined;
 					const told = new Set<string>();
 					catalog.distribution.subscribe((refs) => {
 						for (const ref of refs) told.add(`${ref.kind} ${ref.name}`);
@@ -202,7 +275,12 @@ describe("Distribution", () => {
 								break;
 							}
 							case "connect":
-								proxies.push(new SlowProxy(catalog, one.workload));
+								proxies.push(
+									new SlowProxy(catalog, one.workload, one.software),
+								);
+								break;
+							case "withhold":
+								withhold = one.names.length === 0 ? undefined : one;
 								break;
 							case "count":
 								proxies[one.at]?.count();
@@ -220,22 +298,37 @@ describe("Distribution", () => {
 						for (const key of before.keys()) {
 							if (!current.has(key)) before.delete(key);
 						}
-						build = buildMesh(objects(...current.values()), build);
-						catalog.update(build.mesh);
+						const all = objects(...current.values());
+						build = buildMesh(all, build);
+						const edition = withhold && editionOf(withhold, all, build);
+						catalog.update(build.mesh, edition ? [edition] : []);
 						for (const { kind, metadata } of current.values()) {
 							const ref = { kind, namespace: "default", name: metadata.name };
 							const counted = proxies.filter((proxy) => proxy.counted);
-							const everywhere = counted.every((proxy) => !proxy.lacks(ref));
+							const isWithheld =
+								kind === "RouteRule" &&
+								withhold?.names.includes(metadata.name) === true;
+							const without = counted.filter(
+								({ software }) => isWithheld && software === "old",
+							);
+							const served = counted.filter((one) => !without.includes(one));
+							const everywhere =
+								!isWithheld && counted.every((proxy) => !proxy.lacks(ref));
 							expect(catalog.distribution.isEverywhere(ref)).to.equal(
 								everywhere,
 							);
 							const reach = catalog.distribution.reachOf(ref);
-							expect(reach.total).to.equal(
-								counted.filter((proxy) => proxy.needs(ref)).length,
-							);
+							const deprived = without.filter((one) => one.wouldNeed(ref));
+							const needing = served.filter((one) => one.needs(ref));
+							expect(reach.total).to.equal(needing.length + deprived.length);
 							expect(reach.acknowledged).to.equal(
-								counted.filter((proxy) => proxy.needs(ref) && !proxy.lacks(ref))
-									.length,
+								needing.filter((proxy) => !proxy.lacks(ref)).length,
+							);
+							expect(reach.rejected).to.equal(
+								withhold?.isRefused ? deprived.length : 0,
+							);
+							expect(reach.rejections).to.have.length(
+								Math.min(reach.rejected, 1),
 							);
 							const key = `${kind} ${metadata.name}`;
 							if ((before.get(key) ?? true) !== everywhere) {
