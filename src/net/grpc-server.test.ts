@@ -5,6 +5,7 @@ import {
 	connect,
 	constants,
 } from "node:http2";
+import type { Socket } from "node:net";
 import {
 	Client,
 	type ClientDuplexStream,
@@ -13,6 +14,7 @@ import {
 	type StatusObject,
 } from "@grpc/grpc-js";
 import { expect } from "chai";
+import { eventually } from "../../test/testkit/eventually.ts";
 import {
 	callHeaders,
 	closed,
@@ -51,6 +53,28 @@ interface Outcome {
 	readonly responses: readonly Buffer[];
 	readonly code: number;
 	readonly details: string;
+}
+
+/** Acknowledges a ping; RFC 9113, section 6.7. */
+const acknowledged = 0x1;
+
+/** Keeps the whole process from doing anything else. */
+function beBusy(forMs: number): void {
+	const endMs = performance.now() + forMs;
+	while (performance.now() < endMs);
+}
+
+/** What the next ping on a connection carries; frames come whole on loopback. */
+async function nextPing(socket: Socket): Promise<Buffer> {
+	for (;;) {
+		const [bytes] = (await once(socket, "data")) as [Buffer];
+		for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+			const isAnswer = (bytes.readUInt8(at + 4) & acknowledged) !== 0;
+			if (bytes.readUInt8(at + 3) === frameType.ping && !isAnswer) {
+				return bytes.subarray(at + 9, at + 17);
+			}
+		}
+	}
 }
 
 describe("serveGrpc", () => {
@@ -419,6 +443,42 @@ describe("serveGrpc", () => {
 			);
 			await closed(socket);
 			expect(server.open().connections).to.equal(0);
+		});
+
+		it("keeps a connection whose first stream waits to be read because the process was busy for too long", async () => {
+			const server = await serve(echo, { firstStreamMs: 50 });
+			const socket = await connectRaw(server.address);
+			cleanups.push(() => socket.destroy());
+			await eventually(() =>
+				expect(server.open().connections, "connections").to.equal(1),
+			);
+			socket.write(preface);
+			socket.write(
+				rawFrame(frameType.headers, endHeaders, 1, callHeaders(path)),
+			);
+			beBusy(100);
+			await eventually(() =>
+				expect(server.open()).to.deep.equal({ connections: 1, streams: 1 }),
+			);
+		});
+
+		it("keeps a connection whose answer to a ping waits to be read because the process was busy for too long", async () => {
+			const server = await serve(echo, {
+				pingIntervalMs: 20,
+				pingTimeoutMs: 50,
+			});
+			const socket = await connectRaw(server.address);
+			cleanups.push(() => socket.destroy());
+			socket.write(preface);
+			socket.write(
+				rawFrame(frameType.headers, endHeaders, 1, callHeaders(path)),
+			);
+			for (let pings = 0; pings < 3; pings += 1) {
+				const ping = await nextPing(socket);
+				socket.write(rawFrame(frameType.ping, acknowledged, 0, ping));
+				beBusy(100);
+			}
+			expect(server.open()).to.deep.equal({ connections: 1, streams: 1 });
 		});
 
 		it("keeps a connection that answers pings", async () => {

@@ -5,6 +5,13 @@ import { ListenError } from "./listen-error.ts";
 import { systemErrorCode } from "./system-error.ts";
 
 /**
+ * Connections that wait to be accepted. Node's 511 are too few for a thousand
+ * proxies that come back at once: the system drops the others, which try again
+ * after one second, then two, then four. The system's own limit may be lower.
+ */
+const backlog = 4096;
+
+/**
  * Makes a server listen and answers with the address that it really got.
  *
  * Guarantees: a Unix socket is for its owner only (mode 0600) from the moment
@@ -27,12 +34,15 @@ export async function listen(
 			// The socket is bound inside this call, so nothing else is created under this mask.
 			const mask = process.umask(0o177);
 			try {
-				server.listen({ path: address.path }, listening);
+				server.listen({ path: address.path, backlog }, listening);
 			} finally {
 				process.umask(mask);
 			}
 		} else {
-			server.listen({ host: address.host, port: address.port }, listening);
+			server.listen(
+				{ host: address.host, port: address.port, backlog },
+				listening,
+			);
 		}
 	});
 	const bound = server.address();

@@ -1,4 +1,5 @@
 import type { ServerHttp2Session } from "node:http2";
+import { patientTimeout } from "./patient-timeout.ts";
 
 /** How long a connection may do nothing; all in milliseconds. */
 export interface SessionTimes {
@@ -29,39 +30,37 @@ export function guardSession(
 ): SessionGuard {
 	let open = 0;
 	let released = false;
-	let idleTimer = setTimeout(
-		() => close("it opened no stream"),
-		times.firstStreamMs,
+	let stopIdle = patientTimeout(times.firstStreamMs, () =>
+		close("it opened no stream"),
 	);
-	let answerTimer: NodeJS.Timeout | undefined;
+	let stopAnswer: (() => void) | undefined;
 	const pingTimer = setInterval(() => {
-		if (answerTimer !== undefined || session.destroyed) return;
-		answerTimer = setTimeout(
-			() => close("it does not answer pings"),
-			times.pingTimeoutMs,
+		if (stopAnswer !== undefined || session.destroyed) return;
+		stopAnswer = patientTimeout(times.pingTimeoutMs, () =>
+			close("it does not answer pings"),
 		);
 		const sent = session.ping(() => {
-			clearTimeout(answerTimer);
-			answerTimer = undefined;
+			stopAnswer?.();
+			stopAnswer = undefined;
 		});
 		if (!sent) close("it leaves too many pings unanswered");
 	}, times.pingIntervalMs);
 	return {
 		streamOpened() {
 			open += 1;
-			clearTimeout(idleTimer);
+			stopIdle();
 		},
 		streamClosed() {
 			open -= 1;
 			// The last streams of a connection may be told of after it is gone.
 			if (open > 0 || released) return;
-			clearTimeout(idleTimer);
-			idleTimer = setTimeout(() => close("it was idle"), times.idleMs);
+			stopIdle();
+			stopIdle = patientTimeout(times.idleMs, () => close("it was idle"));
 		},
 		release() {
 			released = true;
-			clearTimeout(idleTimer);
-			clearTimeout(answerTimer);
+			stopIdle();
+			stopAnswer?.();
 			clearInterval(pingTimer);
 		},
 	};

@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { frameBatches } from "./grpc-frame.ts";
+import { patientTimeout } from "./patient-timeout.ts";
 
 /**
  * A larger write would make each TLS connection keep a buffer of that size for
@@ -53,17 +54,17 @@ function within(
 	if (stream.destroyed || stream.closed) return Promise.resolve("closed");
 	return new Promise((resolve) => {
 		const settle = (outcome: WriteOutcome): void => {
-			clearTimeout(timer);
+			stopWaiting();
 			stream.off("close", closed);
 			resolve(outcome);
 		};
 		const closed = (): void => settle("closed");
-		const timer = setTimeout(() => {
+		const stopWaiting = patientTimeout(blockedMs, () => {
 			settle("blocked");
 			// A plain reset would wait behind the very data that the client does not take.
 			stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 			stream.destroy();
-		}, blockedMs);
+		});
 		stream.once("close", closed);
 		start((error) =>
 			settle(error === undefined || error === null ? "written" : "closed"),
