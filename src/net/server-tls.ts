@@ -72,13 +72,14 @@ export function superviseTls(
 		socket.disableRenegotiation();
 	});
 	server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+		const client = clientOf(socket);
 		socket.destroy();
 		unreported += 1;
 		const nowMs = performance.now();
 		if (nowMs < quietUntilMs) return;
 		quietUntilMs = nowMs + warnEveryMs;
 		log.warn("A TLS handshake failed", {
-			client: clientOf(socket),
+			client,
 			reason: error.message,
 			failed: unreported,
 		});

@@ -164,8 +164,13 @@ const asIs = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 export class AdsConnection {
 	readonly #client: Client;
 
-	constructor(address: string) {
-		this.#client = new Client(address, credentials.createInsecure(), {
+	/** @param ca PEM of the authority to trust; without it there is no TLS */
+	constructor(address: string, ca?: string) {
+		const trust =
+			ca === undefined
+				? credentials.createInsecure()
+				: credentials.createSsl(Buffer.from(ca));
+		this.#client = new Client(address, trust, {
 			// Otherwise clients of one process share a connection.
 			"grpc.use_local_subchannel_pool": 1,
 			"grpc.max_receive_message_length": -1,

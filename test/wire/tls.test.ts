@@ -384,6 +384,7 @@ describe("TLS", () => {
 					expect(lines.map(({ message }) => message)).to.deep.equal([
 						"A TLS handshake failed",
 					]);
+					expect(lines[0]?.text).to.match(/"client":"127\.0\.0\.1:\d+"/);
 					(await secure(port, authority.ca)).destroy();
 				});
 			}
