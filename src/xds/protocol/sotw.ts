@@ -49,6 +49,8 @@ function isFullState(type: ResourceType): boolean {
  *
  * Guarantees: besides what `StreamState` guarantees, nothing is sent that is not
  *   subscribed; a cluster that is gone stays in the list until nothing points there.
+ *   That ends with the stream: a client that comes back does not say which clusters
+ *   it has, so its first list leaves out what went meanwhile. A delta stream can tell.
  */
 export class SotwStream extends StreamState {
 	/** @param isProven whether a proxy like this one has accepted the resource before; all are proven without it */
