@@ -194,25 +194,35 @@ export class KnownObject {
 		);
 	}
 
-	/** What was refused before is of no interest any more. */
+	/** What was refused before is of no interest any more, and is not gone back to. */
 	forgetRefusals(): void {
+		this.#proven = this.#proven.filter(
+			(form) => !this.#refusals.has(contentOf(form)),
+		);
 		this.#refusals.clear();
 	}
 
-	/** The newest good form that takes the place of `content` and that none of this software refuses; without `software`, that nobody refuses. */
+	/**
+	 * The good form that takes the place of `content`: of those that none of this
+	 * software refuses the newest that all of it has accepted, or else the newest.
+	 * Without `software`, the newest that nobody refuses.
+	 */
 	fallback(
 		content: string,
 		software?: ReadonlySet<string>,
 	): ApiObject | undefined {
-		return this.#proven.find((form) => {
+		const good = this.#proven.filter((form) => {
 			if (contentOf(form) === content) return false;
-			const refusals = this.#refusals.get(contentOf(form));
-			if (refusals === undefined) return true;
-			return (
-				software !== undefined &&
-				![...software].some((one) => refusals.has(one))
-			);
+			const refusals = this.refusals(contentOf(form));
+			return software === undefined
+				? refusals.size === 0
+				: [...software].every((one) => !refusals.has(one));
 		});
+		const accepted = good.find((form) => {
+			const by = this.acceptedBy(contentOf(form));
+			return [...(software ?? [])].every((one) => by.has(one));
+		});
+		return accepted ?? good[0];
 	}
 
 	/** What must outlive the process. */

@@ -54,6 +54,8 @@ interface SimulatedProxy {
 	readonly software: string;
 	readonly name: string;
 	readonly refusesAll: boolean;
+	/** It has no use for the virtual host, or is stuck. */
+	readonly isSilent: boolean;
 	/** Its words when it refuses. */
 	readonly says: string;
 }
@@ -70,6 +72,8 @@ class World implements Verdicts {
 	readonly quarantine: Quarantine;
 	/** Versions of the virtual host that came into force. */
 	readonly sent: string[] = [];
+	/** Proxies that had an edition of their own. */
+	readonly asked = new Set<string>();
 	/** How often a proxy refused, by name. */
 	readonly refusals = new Map<string, number>();
 	readonly #allListed = new WritableSignal(false);
@@ -121,12 +125,18 @@ class World implements Verdicts {
 
 	connect(
 		software: string,
-		{ name = "", refusesAll = false, says = "it is bad" } = {},
+		{
+			name = "",
+			refusesAll = false,
+			isSilent = false,
+			says = "it is bad",
+		} = {},
 	): void {
 		const count = this.#proxies.filter((one) => one.software === software);
 		const number = count.length === 0 ? "" : `-${count.length + 1}`;
 		const proxy = `default/${name || `${software}${number}`}`;
-		this.#proxies.unshift({ software, name: proxy, refusesAll, says });
+		const simulated = { software, name: proxy, refusesAll, isSilent, says };
+		this.#proxies.unshift(simulated);
 		this.#listener({ op: "connected", software, proxy });
 		this.run();
 	}
@@ -167,6 +177,8 @@ class World implements Verdicts {
 			const before = this.quarantine.objects.value;
 			const sent = this.#versionFor(everybody);
 			this.#forms = this.quarantine.forms(before);
+			for (const { proxies } of this.#forms.editions)
+				for (const proxy of proxies) this.asked.add(proxy);
 			const version = this.#versionFor(everybody);
 			this.quarantine.built();
 			if (version !== sent) this.sent.push(version);
@@ -202,9 +214,10 @@ class World implements Verdicts {
 	}
 
 	#answer(
-		{ software, name, refusesAll, says }: SimulatedProxy,
+		{ software, name, refusesAll, isSilent, says }: SimulatedProxy,
 		version: string,
 	): void {
+		if (isSilent) return;
 		if (this.#answered.get(name) === version) return;
 		this.#answered.set(name, version);
 		const words = JSON.parse(version) as Readonly<Record<string, string>>;
@@ -370,12 +383,231 @@ describe("Quarantine", () => {
 			for (const software of order) world.connect(software);
 			world.write({ a: "one" });
 			world.write({ a: "bad-old" });
-			world.clock.pass(10_000);
-			world.run();
-			expect(world.words()).to.deep.equal({ a: "bad-old" });
+			world.pass(10_000);
+			expect(world.words("new")).to.deep.equal({ a: "bad-old" });
+			expect(world.words("old")).to.deep.equal({ a: "one" });
 			expect(world.held()).to.deep.equal([]);
 		});
+
+		it(`lets everything else go on flowing to older proxies that refuse an object (${order.join(" answers after ")})`, () => {
+			const world = new World();
+			for (const software of order) world.connect(software);
+			world.write({ a: "one", b: "one" });
+			world.write({ a: "bad-old" });
+			world.write({ b: "two", c: "one" });
+			expect(world.words("new")).to.deep.equal({
+				a: "bad-old",
+				b: "two",
+				c: "one",
+			});
+			expect(world.words("old")).to.deep.equal({
+				a: "one",
+				b: "two",
+				c: "one",
+			});
+			expect(world.editions()).to.deep.equal([["old"]]);
+			world.write({ a: "two" });
+			expect(world.words("old")).to.deep.equal({
+				a: "two",
+				b: "two",
+				c: "one",
+			});
+			expect(world.editions()).to.deep.equal([]);
+		});
 	}
+
+	it("searches for what older proxies refuse without taking anything from the newer ones", () => {
+		const world = new World();
+		world.connect("old");
+		world.connect("new");
+		world.write({ a: "one", b: "one", c: "one", d: "one" });
+		const before = world.sent.length;
+		world.write({ a: "two", b: "two", c: "bad-old", d: "two" });
+		world.pass(10_000);
+		expect(world.words("old")).to.deep.equal({
+			a: "two",
+			b: "two",
+			c: "one",
+			d: "two",
+		});
+		expect(world.words("new")["c"]).to.equal("bad-old");
+		expect(world.sent.length).to.equal(before + 1);
+	});
+
+	it("has the form that older proxies had, however often newer ones were given another since", () => {
+		const world = new World();
+		world.connect("old");
+		world.connect("new");
+		world.write({ a: "one", b: "one" });
+		for (const word of ["bad-old-1", "bad-old-2", "bad-old-3"]) {
+			world.write({ a: word });
+			expect(world.words("new")).to.deep.equal({ a: word, b: "one" });
+			expect(world.words("old")).to.deep.equal({ a: "one", b: "one" });
+		}
+	});
+
+	it("ends an edition when the last proxy of its software has been gone for long, and makes it again when one comes back", () => {
+		const world = new World();
+		world.connect("old");
+		world.connect("new");
+		world.write({ a: "one" });
+		world.write({ a: "bad-old" });
+		world.disconnect("old");
+		world.pass(60_000);
+		expect(world.editions()).to.deep.equal([["old"]]);
+		world.pass(600_000);
+		expect(world.editions()).to.deep.equal([]);
+		world.connect("old");
+		expect(world.words("old")).to.deep.equal({ a: "one" });
+		expect(world.words("new")).to.deep.equal({ a: "bad-old" });
+	});
+
+	it("has everybody's and the older proxies' form in force from the start after a restart", () => {
+		const world = new World();
+		world.connect("old");
+		world.connect("new");
+		world.write({ a: "one", b: "one" });
+		world.write({ a: "bad-old" });
+		const again = new World([...world.kept.values()]);
+		again.write({ a: "bad-old", b: "one" });
+		expect(again.words("old")).to.deep.equal({ a: "one", b: "one" });
+		expect(again.words("new")).to.deep.equal({ a: "bad-old", b: "one" });
+		again.connect("new");
+		again.connect("old");
+		again.pass(10_000);
+		expect(again.sent).to.have.length(1);
+		expect(again.refusals.size).to.equal(0);
+	});
+
+	it("makes a few editions for however many versions, none with what one of its software refuses", () => {
+		const world = new World();
+		const versions = ["v1", "v2", "v3", "v4", "v5", "v6"];
+		world.connect("new");
+		for (const one of versions) world.connect(one);
+		const names = versions.map((one) => [one, "one"] as const);
+		world.write({ ...Object.fromEntries(names), free: "one" });
+		for (const one of versions) world.write({ [one]: `bad-${one}` });
+		world.write({ free: "two" });
+		world.pass(10_000);
+		expect(world.editions()).to.have.length(4);
+		for (const one of versions) {
+			const words = world.words(one);
+			expect(words[one]).to.equal("one");
+			expect(words["free"]).to.equal("two");
+		}
+		expect(world.words("new")["v1"]).to.equal("bad-v1");
+		expect(world.words("v6")["v1"]).to.equal("bad-v1");
+	});
+
+	it("gives every software what it accepts and nothing that it refuses, and the same after a restart", () => {
+		const all = ["old", "mid", "new"];
+		const word = fc.constantFrom("one", "two", "bad", "bad-old", "bad-mid");
+		const change = fc.dictionary(fc.constantFrom("a", "b", "c"), word, {
+			minKeys: 1,
+		});
+		fc.assert(
+			fc.property(fc.array(change, { maxLength: 6 }), (changes) => {
+				const world = new World();
+				for (const software of all) world.connect(software);
+				world.write({ a: "good", b: "good" });
+				const raw: Record<string, string> = { a: "good", b: "good" };
+				for (const one of changes) {
+					world.write(one);
+					world.pass(10_000);
+					Object.assign(raw, one);
+					for (const software of all) {
+						const words = world.words(software);
+						const isBad = (said = "") =>
+							said === "bad" || said === `bad-${software}`;
+						for (const name of Object.keys(raw)) {
+							if (!isBad(raw[name])) expect(words[name]).to.equal(raw[name]);
+							else expect(isBad(words[name])).to.equal(false);
+						}
+						for (const name of ["a", "b"]) expect(words).to.have.property(name);
+					}
+				}
+				const again = new World([...world.kept.values()]);
+				again.write(raw);
+				for (const software of all)
+					expect(again.words(software)).to.deep.equal(world.words(software));
+			}),
+			{ numRuns: 40 },
+		);
+	});
+
+	describe("when one proxy alone has refused an object and others come", () => {
+		/** Refuses everything, and has nobody beside it. */
+		function withIll(): World {
+			const world = new World();
+			world.connect("new", { name: "ill", refusesAll: true });
+			world.write({ a: "one" });
+			expect(world.words()).to.deep.equal({});
+			return world;
+		}
+
+		it("asks one that has settled, and lets the object out when that accepts it", () => {
+			const world = withIll();
+			const before = world.refusals.get("default/ill");
+			world.connect("new", { name: "well" });
+			expect(world.words("new")).to.deep.equal({});
+			world.pass(4000);
+			expect(world.words("new")).to.deep.equal({ a: "one" });
+			expect(world.held()).to.deep.equal([]);
+			expect(world.kept.get("RouteRule/default/a")?.refusals).to.deep.equal([]);
+			world.pass(60_000);
+			expect(world.words("new")).to.deep.equal({ a: "one" });
+			expect(world.editions()).to.deep.equal([]);
+			expect(world.refusals.get("default/ill")).to.be.at.most(
+				(before ?? 0) + 1,
+			);
+		});
+
+		it("asks nobody else when the next one refuses it, too, nor after a restart", () => {
+			const world = new World();
+			world.connect("new", { name: "one" });
+			world.write({ a: "bad", b: "one" });
+			const before = world.refusals.get("default/one");
+			world.connect("new", { name: "two" });
+			world.pass(4000);
+			world.pass(4000);
+			expect(world.refusals.get("default/one")).to.equal(before);
+			expect(world.refusals.get("default/two")).to.equal(1);
+			const [kept] = world.kept.get("RouteRule/default/a")?.refusals ?? [];
+			expect(kept?.isConfirmed).to.equal(true);
+			world.connect("new", { name: "three" });
+			world.pass(60_000);
+			expect(world.refusals.get("default/three")).to.equal(undefined);
+			expect(world.held()).to.deep.equal(["RouteRule/default/a"]);
+
+			const again = new World([...world.kept.values()]);
+			again.write({ a: "bad", b: "one" });
+			for (const name of ["one", "two", "three"])
+				again.connect("new", { name });
+			again.pass(60_000);
+			expect(again.refusals.size).to.equal(0);
+		});
+
+		it("asks after a restart, too, what an earlier process heard from one alone", () => {
+			const ill = withIll();
+			const world = new World([...ill.kept.values()]);
+			world.write({ a: "one" });
+			world.connect("new", { name: "ill", refusesAll: true });
+			world.pass(10_000);
+			expect(world.words("new")).to.deep.equal({});
+			world.connect("new", { name: "well" });
+			world.pass(4000);
+			expect(world.words("new")).to.deep.equal({ a: "one" });
+		});
+
+		it("asks a few at most, and waits for none forever", () => {
+			const world = withIll();
+			for (const name of ["p1", "p2", "p3", "p4", "p5"])
+				world.connect("new", { name, isSilent: true });
+			for (let second = 0; second < 120; second += 1) world.pass(1000);
+			expect(world.asked.size).to.equal(3);
+			expect(world.editions()).to.deep.equal([]);
+		});
+	});
 
 	it("lets it out when newer proxies come that accept it", () => {
 		const world = new World();

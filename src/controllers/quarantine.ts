@@ -77,6 +77,9 @@ export interface QuarantineParts {
 	readonly metrics: MetricsRegistry;
 }
 
+/** Forms of one object of which is remembered where they were accepted. */
+const maxAccepted = 4;
+
 /** Refusals that may wait for a build. */
 const maxWaiting = 1000;
 
@@ -89,8 +92,8 @@ export class Quarantine {
 	readonly #opinion: SecondOpinion;
 	readonly #trials: Trials;
 	readonly #retries: Retries;
-	/** Accepted forms: content by software, type and object. */
-	readonly #accepted = new Map<string, string>();
+	/** Accepted forms: contents by software, type and object; the newest last. */
+	readonly #accepted = new Map<string, readonly string[]>();
 	/** Versions that were looked at since the last build, by software and type. */
 	readonly #seen = new Map<string, Set<string>>();
 	#asked: { readonly objects: Objects; readonly forms: MeshForms } | undefined;
@@ -305,8 +308,11 @@ export class Quarantine {
 	#acceptForm(form: KeyedForm, by: Speaker, type: string): void {
 		const { key, content, ref } = form;
 		const { software, proxy } = by;
-		if (this.#isAccepted(form, software, type)) return;
-		this.#accepted.set(`${software} ${type} ${key}`, content);
+		const at = `${software} ${type} ${key}`;
+		const before = this.#accepted.get(at) ?? [];
+		if (before.at(-1) === content) return;
+		const others = before.filter((one) => one !== content);
+		this.#accepted.set(at, [...others, content].slice(-maxAccepted));
 		const known = this.#knownOf(ref);
 		known.accept(content, software);
 		const refusal = known.refusals(content).get(software);
@@ -398,7 +404,12 @@ export class Quarantine {
 		const hasPeers = this.#present.proxiesOf(software).size > 1;
 		// Others accept each of these; with nobody to compare, they may still not go together.
 		if (hasPeers && forms.every(isProven)) return;
-		const blame = decideBlame(forms, isProven, (form) => this.#changedMs(form));
+		const suspects = this.#suspects(forms.filter((form) => !isProven(form)));
+		const blame = decideBlame(
+			forms,
+			(form) => !suspects.includes(form),
+			(form) => this.#changedMs(form),
+		);
 		switch (blame.op) {
 			case "nobody":
 				return;
@@ -430,6 +441,15 @@ export class Quarantine {
 				this.#changed();
 				return;
 		}
+	}
+
+	/** Of forms that are not proven, those that can wait for a trial; what some have instead of a newer form cannot, so one of these alone. */
+	#suspects(unproven: readonly KeyedForm[]): readonly KeyedForm[] {
+		const now = unproven.filter(({ ref, content }) => {
+			const object = this.#objectAt(ref);
+			return object !== undefined && contentOf(object) === content;
+		});
+		return now.length > 0 ? now : unproven.slice(0, 1);
 	}
 
 	/** Whether it is known already that one of these is refused; then that is certain now. */
@@ -483,7 +503,8 @@ export class Quarantine {
 		software: string,
 		type: string,
 	): boolean {
-		return this.#accepted.get(`${software} ${type} ${key}`) === content;
+		const accepted = this.#accepted.get(`${software} ${type} ${key}`);
+		return accepted?.includes(content) === true;
 	}
 
 	#doubts(objects: Objects) {
