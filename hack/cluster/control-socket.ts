@@ -31,7 +31,7 @@ const SOCKET = "control.sock";
  */
 export async function listenForControl(
 	state: () => ClusterState,
-	/** Ends the cluster; who asked for it hears when this is through. */
+	/** Ends the cluster, and then this process. */
 	stop: () => Promise<void>,
 ): Promise<AsyncDisposable> {
 	// Who died left it behind.
@@ -44,7 +44,9 @@ export async function listenForControl(
 				socket.end(JSON.stringify(state()));
 				return;
 			}
-			void stop().then(() => socket.end(JSON.stringify(state())));
+			// The connection ends with this process, and so does the wait of who asked.
+			socket.unref();
+			void stop().then(() => socket.write(JSON.stringify(state())));
 		});
 	});
 	server.listen(SOCKET);
