@@ -11,6 +11,8 @@ import {
 import { join } from "node:path";
 import { expect } from "chai";
 import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { readOrCreateTokenKey } from "../../../src/app/token-key.ts";
+import { mintToken } from "../../../src/xds/proxy-token.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import { type Caller, LiveMesh } from "../../testkit/live-mesh.ts";
 import {
@@ -20,6 +22,7 @@ import {
 } from "../../testkit/mesh-yaml.ts";
 import { send } from "../../testkit/send.ts";
 import { say, tcpApplication } from "../../testkit/tcp.ts";
+import { WireProxy } from "../../testkit/wire-proxy.ts";
 
 /** Makes Envoy refuse regular expressions that become larger than this. */
 const shortRegexes = [
@@ -183,6 +186,30 @@ function kept(mesh: LiveMesh): string {
 				: `${ref.kind}/${ref.namespace}/${ref.name} ${text}`;
 		})
 		.join("\n");
+}
+
+/** A proxy that says it is of a later version than any Envoy here, and accepts everything. */
+async function newerProxy(
+	mesh: LiveMesh,
+	workload: string,
+): Promise<WireProxy> {
+	const { xds } = JSON.parse(
+		readFileSync(join(mesh.stateDir, "serve.json"), "utf8"),
+	) as { xds: string };
+	const key = await readOrCreateTokenKey(mesh.stateDir);
+	const expiresMs = Date.now() + 3_600_000;
+	const proxy = new WireProxy(
+		{
+			address: xds,
+			tokenOf: (workload) =>
+				mintToken({ workload, kind: "sidecar", expiresMs }, key),
+		},
+		workload,
+		"99.0.0",
+	);
+	mesh.atEnd(() => proxy.cut());
+	proxy.connect();
+	return proxy;
 }
 
 function expectBody(url: string, body: string) {
@@ -394,6 +421,62 @@ describe("an object that a real Envoy refuses", function () {
 		});
 		mesh.write("object.yaml", saying("echo", "mended"));
 		await eventually(() => sayEach([strict, usual], "mended"));
+	});
+
+	it("is kept from the version that refuses it, which gets everything else that changes beside it", async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo"));
+		mesh.write("object.yaml", saying("echo", "good", { exact: "/one" }));
+		mesh.write("other.yaml", saying("echo-other", "first", { exact: "/two" }));
+		const strict = await mesh.caller("default/strict", { args: shortRegexes });
+		const newer = await newerProxy(mesh, "default/newer");
+		await eventually(async () => {
+			await expectBody("http://echo/one", "good")(strict);
+			await expectBody("http://echo/two", "first")(strict);
+			const told = await toldOf(mesh, "RouteRule/default/echo");
+			expect(told.message).to.include("2 of 2 proxies");
+		});
+
+		mesh.write("object.yaml", saying("echo", "not-good", { regex: longRegex }));
+		await eventually(async () => {
+			const told = await toldOf(mesh, "RouteRule/default/echo");
+			expect(told.reason, told.message).to.equal("Rejected");
+			expect(told.message).to.match(/^1 of 2 proxies .*default\/strict says/);
+			expect(newer.has("not-good")).to.equal(true);
+		});
+		mesh.write("other.yaml", saying("echo-other", "second", { exact: "/two" }));
+		await eventually(async () => {
+			await expectBody("http://echo/two", "second")(strict);
+			await expectBody("http://echo/one", "good")(strict);
+			const told = await toldOf(mesh, "RouteRule/default/echo-other");
+			expect(told.programmed, told.message).to.equal("True");
+			expect(told.message).to.include("2 of 2 proxies");
+		});
+		expect((await toldOf(mesh, "RouteRule/default/echo")).reason).to.equal(
+			"Rejected",
+		);
+		// What the server says that the proxy is to have is what it has, and it refuses nothing.
+		const { resources } = JSON.parse(
+			await mesh.admin("/v1/resources?proxy=default/strict&bytes=false"),
+		) as {
+			resources: readonly {
+				name: string;
+				wanted: { version: string } | null;
+				acknowledged: { version: string } | null;
+				rejected: string | null;
+			}[];
+		};
+		expect(resources).not.to.deep.equal([]);
+		for (const { name, wanted, acknowledged, rejected } of resources) {
+			expect(acknowledged?.version, name).to.equal(wanted?.version);
+			expect(rejected, name).to.equal(null);
+		}
+
+		mesh.write("object.yaml", saying("echo", "mended", { exact: "/one" }));
+		await eventually(async () => {
+			await expectBody("http://echo/one", "mended")(strict);
+			const told = await toldOf(mesh, "RouteRule/default/echo");
+			expect(told.programmed, told.message).to.equal("True");
+		});
 	});
 
 	it("does not keep a new proxy from its first configuration, even when nobody has proven anything", async () => {
