@@ -1,10 +1,13 @@
 // Proxies that prove who they are by real tokens of a real API server.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { sign } from "node:crypto";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
-import { knownPods } from "../../src/app/known-pods.ts";
+import { podDirectory } from "../../src/app/pod-directory.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { loadKubeConfig } from "../../src/kube/kube-config.ts";
 import { openConnection } from "../../src/kube/open-connection.ts";
@@ -97,6 +100,28 @@ describe("proxies with tokens of a real API server", function () {
 		return text.trim();
 	}
 
+	/** The same token with other claims, signed with the API server's own key. */
+	async function reissued(
+		given: string,
+		change: (claims: Record<string, unknown>) => Record<string, unknown>,
+	): Promise<string> {
+		const key = await readFile(
+			join(dirname(cluster.kubeconfig), "pki", "tokens.key"),
+		);
+		const [header = "", payload = ""] = given.split(".");
+		const claims = JSON.parse(
+			Buffer.from(payload, "base64url").toString(),
+		) as Record<string, unknown>;
+		const changed = Buffer.from(JSON.stringify(change(claims)));
+		const signed = `${header}.${changed.toString("base64url")}`;
+		// ES256, RFC 7518 section 3.4.
+		const signature = sign("sha256", Buffer.from(signed), {
+			key,
+			dsaEncoding: "ieee-p1363",
+		});
+		return `${signed}.${signature.toString("base64url")}`;
+	}
+
 	function reviewer(): TokenReviewer {
 		return new TokenReviewer({
 			connection,
@@ -161,6 +186,40 @@ describe("proxies with tokens of a real API server", function () {
 			]) {
 				expect(await tokens.review(bad)).to.have.property("refusal");
 			}
+		});
+
+		it("refuses an expired token", async () => {
+			await pod("judged-6");
+			const good = await token("judged-6");
+			using tokens = reviewer();
+			expect(
+				await tokens.review(await reissued(good, (claims) => claims)),
+			).to.have.property("owner");
+			// The API server allows clocks to differ by a minute.
+			const expired = await reissued(good, (claims) => ({
+				...claims,
+				exp: Math.floor(Date.now() / 1000) - 120,
+			}));
+			expect(await tokens.review(expired))
+				.to.have.property("refusal")
+				.that.contains("expired");
+		});
+
+		it("refuses a token that names another pod with the uid of its own", async () => {
+			await pod("judged-7");
+			await pod("judged-8");
+			const uid = await inNamespace([
+				...["get", "pod", "judged-7", "-o", "jsonpath={.metadata.uid}"],
+			]);
+			const mixed = await reissued(await token("judged-7"), (claims) => ({
+				...claims,
+				"kubernetes.io": {
+					...(claims["kubernetes.io"] as object),
+					pod: { name: "judged-8", uid },
+				},
+			}));
+			using tokens = reviewer();
+			expect(await tokens.review(mixed)).to.have.property("refusal");
 		});
 
 		it("refuses a token that is bound to no pod", async () => {
@@ -240,7 +299,7 @@ describe("proxies with tokens of a real API server", function () {
 			tokens = reviewer();
 			const authenticator = new PodAuthenticator({
 				tokens,
-				pods: knownPods(store.objects),
+				pods: podDirectory(store.objects),
 				clock: systemClock,
 				random: Math.random,
 			});
