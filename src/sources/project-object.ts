@@ -2,6 +2,7 @@
  * What is kept of an object from the API server, which sends whole ones: a Pod
  * of 5 KB has 300 bytes that are used.
  */
+import type { SliceEndpoint } from "../api/core.ts";
 import { isRecord } from "../api/fields.ts";
 import type { ApiObject, InvalidObject, Kind } from "../api/objects.ts";
 import { parseObject } from "../api/parse-object.ts";
@@ -27,10 +28,10 @@ export function projectObject(
 	content: Content,
 	interner: Interner,
 ): Projected {
-	const parsed = parseObject(prune(kind, content));
+	const parsed = parseObject(prune(kind, content, interner));
 	switch (parsed.kind) {
 		case "object":
-			return { kind: "object", object: interner.intern(parsed.object) };
+			return { kind: "object", object: share(parsed.object, interner) };
 		case "invalid":
 			return parsed;
 		case "ignored":
@@ -38,15 +39,53 @@ export function projectObject(
 	}
 }
 
+/** The same object, with one copy of what it has in common with others; `prune` has seen to its texts. */
+function share(object: ApiObject, interner: Interner): ApiObject {
+	const { labels, annotations } = object.metadata;
+	const metadata = {
+		...object.metadata,
+		labels: interner.json(labels),
+		annotations: interner.json(annotations),
+	};
+	switch (object.kind) {
+		case "EndpointSlice":
+			return {
+				...object,
+				metadata,
+				ports: interner.json(object.ports),
+				endpoints: object.endpoints.map(compact),
+			};
+		case "Pod":
+			return {
+				...object,
+				metadata,
+				ips: object.ips.slice(),
+				ports: interner.json(object.ports),
+			};
+		default:
+			return { ...object, metadata };
+	}
+}
+
+/** A list that was grown has room for more; a copy has not, and endpoints are most of what there is. */
+function compact(endpoint: SliceEndpoint): SliceEndpoint {
+	return { ...endpoint, addresses: endpoint.addresses.slice() };
+}
+
 /** The fields that parsing looks at: copying the rest would take most of the time. */
-function prune(kind: Kind, content: Content): Content {
+function prune(kind: Kind, content: Content, interner: Interner): Content {
 	const metadata = recordIn(content, "metadata");
 	const head = { apiVersion: content["apiVersion"], kind: content["kind"] };
 	switch (kind) {
 		case "EndpointSlice": {
 			const { addressType, endpoints, ports } = content;
-			const named = { ...head, metadata: withoutAnnotations(metadata) };
-			return { ...named, addressType, endpoints, ports };
+			return {
+				...head,
+				metadata: pruneMetadata(metadata, interner),
+				addressType,
+				endpoints: pruneEndpoints(endpoints, interner),
+				ports,
+			};
 		}
 		case "Pod": {
 			const spec = recordIn(content, "spec");
@@ -54,10 +93,10 @@ function prune(kind: Kind, content: Content): Content {
 			const { nodeName, serviceAccountName } = spec;
 			return {
 				...head,
-				metadata: withoutAnnotations(metadata),
+				metadata: pruneMetadata(metadata, interner),
 				spec: {
-					nodeName,
-					serviceAccountName,
+					nodeName: shared(nodeName, interner),
+					serviceAccountName: shared(serviceAccountName, interner),
 					containers: pruneContainers(spec["containers"]),
 					initContainers: pruneContainers(spec["initContainers"]),
 				},
@@ -70,7 +109,7 @@ function prune(kind: Kind, content: Content): Content {
 		case "ServiceAccount":
 			return {
 				...head,
-				metadata: withoutAnnotations(metadata),
+				metadata: pruneMetadata(metadata, interner),
 				spec: content["spec"],
 			};
 		case "ExternalService":
@@ -87,9 +126,30 @@ function prune(kind: Kind, content: Content): Content {
 	}
 }
 
-function withoutAnnotations(metadata: Content): Content {
+function pruneMetadata(metadata: Content, interner: Interner): Content {
 	const { name, namespace, uid, labels, creationTimestamp } = metadata;
-	return { name, namespace, uid, labels, creationTimestamp };
+	const known = shared(namespace, interner);
+	return { name, namespace: known, uid, labels, creationTimestamp };
+}
+
+function pruneEndpoints(endpoints: unknown, interner: Interner): unknown {
+	if (!Array.isArray(endpoints)) return endpoints;
+	return endpoints.map((endpoint: unknown) => {
+		if (!isRecord(endpoint)) return endpoint;
+		const { addresses, conditions, nodeName, zone, targetRef } = endpoint;
+		return {
+			addresses,
+			conditions,
+			nodeName: shared(nodeName, interner),
+			zone: shared(zone, interner),
+			targetRef,
+		};
+	});
+}
+
+/** What is no string is for parsing to refuse. */
+function shared(value: unknown, interner: Interner): unknown {
+	return typeof value === "string" ? interner.text(value) : value;
 }
 
 function pruneContainers(containers: unknown): unknown {
