@@ -282,6 +282,7 @@ export class LiveMesh implements AsyncDisposable {
 		name: string,
 		flags: readonly string[],
 		args: readonly string[] = [],
+		launcher: readonly string[] = [],
 	): Promise<EnvoyProcess> {
 		const folder = join(this.root, name);
 		await run(process.execPath, [
@@ -290,7 +291,7 @@ export class LiveMesh implements AsyncDisposable {
 			...["--state-dir", this.stateDir, "--out", folder],
 			...flags,
 		]);
-		return this.startEnvoy(folder, args);
+		return this.startEnvoy(folder, args, launcher);
 	}
 
 	/** The path of a bootstrap for a gRPC client without a proxy. */
@@ -303,17 +304,24 @@ export class LiveMesh implements AsyncDisposable {
 		return join(folder, "xds.json");
 	}
 
-	/** Starts an Envoy on a folder that `bootstrap` wrote. */
+	/**
+	 * Starts an Envoy on a folder that `bootstrap` wrote.
+	 *
+	 * @param launcher a command that becomes Envoy when its command line follows
+	 */
 	async startEnvoy(
 		folder: string,
 		args: readonly string[] = [],
+		launcher: readonly string[] = [],
 	): Promise<EnvoyProcess> {
 		const adminFile = join(folder, "admin");
 		const log = join(folder, "envoy.log");
 		rmSync(adminFile, { force: true });
+		const [command = "", ...before] = [...launcher, await ensureEnvoy()];
 		const child = spawn(
-			await ensureEnvoy(),
+			command,
 			[
+				...before,
 				...["-c", join(folder, "envoy.json"), "--use-dynamic-base-id"],
 				...["--concurrency", "1", "--admin-address-path", adminFile],
 				...["--log-path", log, "-l", "warning"],
@@ -345,13 +353,16 @@ export class LiveMesh implements AsyncDisposable {
 			readonly flags?: readonly string[];
 			/** Further arguments of Envoy itself. */
 			readonly args?: readonly string[];
+			/** What `startEnvoy` says. */
+			readonly launcher?: readonly string[];
 			readonly labels?: Readonly<Record<string, string>>;
 			readonly service?: string;
 			/** Whether `rules` waits for it, too. */
 			readonly marked?: boolean;
 		} = {},
 	): Promise<Caller> {
-		const { flags = [], args, labels, service, marked = true } = options;
+		const { flags = [], args, launcher, labels, service } = options;
+		const { marked = true } = options;
 		const [namespace = "", name = ""] = workload.split("/");
 		this.write(
 			`pod-${namespace}-${name}.yaml`,
@@ -368,6 +379,7 @@ export class LiveMesh implements AsyncDisposable {
 			`${namespace}-${name}`,
 			["--proxy", workload, "--outbound", proxy, ...flags],
 			args,
+			launcher,
 		);
 		const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 		this.atEnd(() => agent.destroy());

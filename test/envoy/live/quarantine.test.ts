@@ -1,6 +1,7 @@
 // What validation lets through and this Envoy refuses, by an option that only
 // the test gives it: a smaller limit, or an extension that it is to lack.
 
+import { spawnSync } from "node:child_process";
 import {
 	readdirSync,
 	readFileSync,
@@ -51,6 +52,15 @@ function saying(name: string, word: string, path?: object): string {
 	});
 }
 
+/**
+ * A command that runs another one as on a machine without IPv6, where the
+ * kernel refuses to make such sockets.
+ */
+const withoutIpv6 = [
+	"perl",
+	join(import.meta.dirname, "../../testkit/without-ipv6.pl"),
+];
+
 interface Told {
 	readonly programmed: string;
 	readonly reason: string;
@@ -90,7 +100,9 @@ async function refusals({ envoy }: Caller): Promise<number> {
 /** One type of resource, and an object that this Envoy refuses there. */
 interface Case {
 	/** Arguments of the Envoy that refuses. */
-	readonly args: readonly string[];
+	readonly args?: readonly string[];
+	/** What `LiveMesh.startEnvoy` says. */
+	readonly launcher?: readonly string[];
 	readonly flags?: readonly string[];
 	/** `Kind/namespace/name` of the object. */
 	readonly path: string;
@@ -112,8 +124,8 @@ interface Case {
 async function expectQuarantine(mesh: LiveMesh, one: Case): Promise<void> {
 	mesh.write("object.yaml", one.good);
 	mesh.write("other.yaml", one.other("first"));
-	const { args, flags = [] } = one;
-	const caller = await mesh.caller("default/caller", { args, flags });
+	const { args = [], launcher = [], flags = [] } = one;
+	const caller = await mesh.caller("default/caller", { args, launcher, flags });
 	await eventually(async () => {
 		await one.askGood(caller);
 		await one.askOther(caller, "first");
@@ -147,7 +159,7 @@ async function expectQuarantine(mesh: LiveMesh, one: Case): Promise<void> {
 	await one.askGood(caller);
 	const before = await refusals(caller);
 	await mesh.startServer();
-	const late = await mesh.caller("default/late", { args });
+	const late = await mesh.caller("default/late", { args, launcher });
 	await one.askGood(late);
 	await one.askOther(late, "second");
 	await eventually(async () => {
@@ -387,6 +399,43 @@ describe("an object that a real Envoy refuses", function () {
 			other: (word) => external("other", word === "first" ? one : two),
 			otherPath: "ExternalService/default/other",
 			words: /transport_sockets[.]tls|UpstreamTlsContext/,
+			askGood: from("good", "one"),
+			askMended: from("good", "two"),
+			askOther: (caller, word) =>
+				from("other", word === "first" ? "one" : "two")(caller),
+		});
+	});
+
+	it("hurts only itself among endpoints", async function () {
+		if (spawnSync(withoutIpv6[0] ?? "", ["-e", "1"]).status !== 0) this.skip();
+		mesh = await LiveMesh.start(serviceYaml("echo"));
+		const [one, two] = await Promise.all(
+			["one", "two"].map(
+				async (name) =>
+					(await mesh.application({ name, service: "nobody" })).port,
+			),
+		);
+		const external = (name: string, address: string, port?: number) =>
+			externalYaml(name, {
+				hosts: [`${name}.example.com`],
+				resolution: "Static",
+				ports: [{ number: 80, name: "http", protocol: "HTTP" }],
+				endpoints: [{ address, ports: { http: port } }],
+			});
+		const from = (name: string, wanted: string) => async (caller: Caller) => {
+			const answer = await caller.ask(`http://${name}.example.com/`);
+			expect(answer.from, answer.body).to.equal(wanted);
+		};
+		await expectQuarantine(mesh, {
+			launcher: withoutIpv6,
+			path: "ExternalService/default/good",
+			good: external("good", "127.0.0.1", one),
+			bad: external("good", "::1", two),
+			mended: external("good", "127.0.0.1", two),
+			other: (word) =>
+				external("other", "127.0.0.1", word === "first" ? one : two),
+			otherPath: "ExternalService/default/other",
+			words: /malformed IP address: ::1/,
 			askGood: from("good", "one"),
 			askMended: from("good", "two"),
 			askOther: (caller, word) =>
