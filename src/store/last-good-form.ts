@@ -21,13 +21,22 @@ export function printForm(
 			name,
 			...(uid !== undefined && { uid }),
 			labels,
-			annotations,
+			annotations: withoutCopy(annotations),
 			generation,
 			...(createdMs > 0 && {
 				creationTimestamp: new Date(createdMs).toISOString(),
 			}),
 		},
 	};
+}
+
+/** kubectl notes the whole object in it, which would double the size of what is kept. */
+function withoutCopy(
+	annotations: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+	const { "kubectl.kubernetes.io/last-applied-configuration": _, ...rest } =
+		annotations;
+	return rest;
 }
 
 /** The form again; undefined when it cannot be used, or is another object's. */
