@@ -14,6 +14,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { Replicas } from "../controllers/replicas.ts";
+import { KubeEventWriter } from "../kube/event-writer.ts";
 import { LastGoodObjects } from "../kube/last-good-objects.ts";
 import { Leadership } from "../kube/leadership.ts";
 import { KubeStatusWriter } from "../kube/status-writer.ts";
@@ -112,6 +113,7 @@ async function start(
 		hostname(),
 		randomBytes(3).toString("hex"),
 	);
+	const instance = `${replica}_${randomUUID()}`;
 	logger.info("This is a replica of a control plane in a Kubernetes cluster.", {
 		replica,
 		namespace,
@@ -122,7 +124,7 @@ async function start(
 	const leader = new Leadership({
 		client,
 		at: { namespace, name: leaderLease },
-		identity: `${replica}_${randomUUID()}`,
+		identity: instance,
 		clock,
 		random: Math.random,
 		logger: logger.child({ part: "leader" }),
@@ -200,7 +202,15 @@ async function start(
 						logger: logger.child({ part: "status" }),
 					}),
 				),
-				events: { note: () => undefined },
+				events: stops.own(
+					new KubeEventWriter({
+						...shared,
+						leader,
+						instance,
+						uidOf: known.uidOf,
+						logger: logger.child({ part: "events" }),
+					}),
+				),
 			},
 			clock,
 			logger,

@@ -9,6 +9,8 @@ export interface LateObjects {
 	readonly allListed: Signal<boolean>;
 	/** Whether there is such an object, valid or not. */
 	exists(ref: ObjectRef): boolean;
+	/** Tells the object from an earlier one of its name; undefined where that is not known. */
+	uidOf(ref: ObjectRef): string | undefined;
 	/** From now on this store is asked; answers how to end that. */
 	bind(store: ObjectStore): () => void;
 }
@@ -17,17 +19,17 @@ export interface LateObjects {
 export function lateObjects(): LateObjects {
 	const allListed = new WritableSignal(false);
 	let store: ObjectStore | undefined;
+	const objectAt = (ref: ObjectRef): ApiObject | undefined => {
+		const kinds: Readonly<Record<string, ReadonlyMap<string, ApiObject>>> =
+			store?.objects.value ?? {};
+		return kinds[ref.kind]?.get(objectKey(ref));
+	};
 	return {
 		allListed,
-		exists: (ref) => {
-			if (store === undefined) return false;
-			const kinds: Readonly<Record<string, ReadonlyMap<string, ApiObject>>> =
-				store.objects.value;
-			return (
-				kinds[ref.kind]?.has(objectKey(ref)) === true ||
-				store.invalid.value.has(refKey(ref))
-			);
-		},
+		exists: (ref) =>
+			objectAt(ref) !== undefined ||
+			store?.invalid.value.has(refKey(ref)) === true,
+		uidOf: (ref) => objectAt(ref)?.metadata.uid,
 		bind: (now) => {
 			store = now;
 			allListed.set(now.allListed.value);

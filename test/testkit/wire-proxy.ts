@@ -5,7 +5,6 @@ import {
 	typeUrls,
 } from "../../src/xds/resource-type.ts";
 import { AdsConnection, type DeltaCall } from "./ads-client.ts";
-import type { ServedObjects } from "./served-objects.ts";
 
 /** How a proxy answers a response: it accepts it, once or twice, says nothing until told to, or refuses with these words. */
 export type Manner =
@@ -17,6 +16,16 @@ export type Manner =
 				response: DeltaDiscoveryResponse,
 			) => string | undefined;
 	  };
+
+/** A control plane that proxies connect to. */
+export interface ServedProxies {
+	/** `127.0.0.1:15010` */
+	readonly address: string;
+	/** PEM of the authorities that its certificate is held against; without it there is no TLS. */
+	readonly authorities?: string | undefined;
+	/** What a proxy of this workload brings to prove that it is one. */
+	tokenOf(workload: string): string;
+}
 
 /** What a proxy has of one name. */
 interface Kept {
@@ -41,7 +50,7 @@ export class WireProxy {
 	responses = 0;
 	/** Resources that came since the proxy was made. */
 	resources = 0;
-	readonly #served: ServedObjects;
+	readonly #served: ServedProxies;
 	readonly #kept = new Map<ResourceType, Map<string, Kept>>(
 		sendOrder.map((type) => [type, new Map()]),
 	);
@@ -52,7 +61,7 @@ export class WireProxy {
 	readonly #onChange = new Set<() => void>();
 	#echoed = false;
 
-	constructor(served: ServedObjects, workload: string, version?: string) {
+	constructor(served: ServedProxies, workload: string, version?: string) {
 		this.#served = served;
 		this.workload = workload;
 		this.version = version;
@@ -82,7 +91,8 @@ export class WireProxy {
 
 	/** Opens a stream and says what it has. */
 	connect(): void {
-		const connection = new AdsConnection(this.#served.address);
+		const { address, authorities } = this.#served;
+		const connection = new AdsConnection(address, authorities);
 		const call = connection.delta(this.#served.tokenOf(this.workload));
 		this.#open = { connection, call };
 		this.#echoed = false;

@@ -1,0 +1,252 @@
+import { expect } from "chai";
+import { runLateen } from "../cli/run-lateen.ts";
+import type { ClusterReplica } from "../testkit/cluster-replica.ts";
+import { ClusterWorld } from "../testkit/cluster-world.ts";
+import { eventually } from "../testkit/eventually.ts";
+import { type OwnCluster, ownCluster } from "../testkit/kube-cluster.ts";
+
+describe("lateen serve --source=kubernetes", () => {
+	let cluster: OwnCluster;
+	let world: ClusterWorld;
+
+	before(async () => {
+		cluster = await ownCluster();
+	});
+
+	after(() => cluster[Symbol.asyncDispose]());
+
+	beforeEach(async () => {
+		world = await ClusterWorld.create(cluster);
+	});
+
+	afterEach(() => world[Symbol.asyncDispose]());
+
+	it("tells by kubectl wait that a rule is live when the proxies of its pods have it", async () => {
+		const replica = await world.replica("lateen-0");
+		const proxies = [
+			await world.proxy(replica, "web-1"),
+			await world.proxy(replica, "web-2"),
+		];
+		await world.answer("first");
+		await world.wait("web", "Programmed");
+		for (const proxy of proxies) expect(proxy.has("first")).to.equal(true);
+		for (const text of ["second", "third", "fourth"]) {
+			await world.answer(text);
+			await world.wait("web", "Programmed");
+			for (const proxy of proxies) expect(proxy.has(text)).to.equal(true);
+		}
+		expect(await world.condition("web")).to.deep.include({
+			about: 4,
+			status: "True",
+			reason: "Programmed",
+		});
+	});
+
+	it("shows the same by its own commands", async () => {
+		const replica = await world.replica("lateen-0");
+		await world.proxy(replica, "web-1");
+		await world.answer("first");
+		await world.wait("web", "Ready");
+		const asked = (...words: readonly string[]) =>
+			runLateen([...words, "--state-dir", replica.stateDir]);
+		const proxies = await asked("proxies");
+		expect(proxies.out).to.include(`${world.namespace}/web-1`);
+		const got = await asked("get", "rr", "-n", world.namespace, "-o", "json");
+		expect(got.err).to.equal("");
+		expect(got.out).to.include('"reason": "Programmed"');
+	});
+
+	it("waits for a proxy of a replica that does not lead, and names it", async () => {
+		const leader = await world.replica("lateen-0");
+		const other = await world.replica("lateen-1");
+		await world.proxy(leader, "web-1");
+		const slow = await world.proxy(other, "web-2");
+		await world.answer("first");
+		await world.wait("web", "Programmed");
+		slow.manner = "silent";
+		await world.answer("second");
+		await eventually(async () => {
+			const now = await world.condition("web");
+			expect(now).to.deep.include({
+				about: 2,
+				status: "False",
+				reason: "Distributing",
+			});
+			expect(now?.message).to.include("1 of 2 proxies");
+			expect(now?.message).to.include(`${world.namespace}/web-2`);
+		});
+		slow.speak();
+		await world.wait("web", "Programmed");
+		expect(slow.has("second")).to.equal(true);
+	});
+
+	it("waits for a replica that hangs, and names it", async () => {
+		const leader = await world.replica("lateen-0");
+		const other = await world.replica("lateen-1");
+		await world.proxy(leader, "web-1");
+		const behind = await world.proxy(other, "web-2");
+		await world.answer("first");
+		await world.wait("web", "Programmed");
+		other.signal("SIGSTOP");
+		try {
+			await world.answer("second");
+			await eventually(async () => {
+				const now = await world.condition("web");
+				expect(now).to.deep.include({ about: 2, status: "False" });
+				expect(now?.message).to.include("lateen-1, which has generation 1");
+			});
+		} finally {
+			other.signal("SIGCONT");
+		}
+		await world.wait("web", "Programmed");
+		expect(behind.has("second")).to.equal(true);
+	});
+
+	it("says nothing else of a rule that nobody touched while replicas come and go in order", async () => {
+		const first = await world.replica("lateen-0");
+		await world.proxy(first, "web-1");
+		await world.answer("first");
+		await world.wait("web", "Ready");
+		const seen = world.follow("web");
+		await eventually(() => expect(seen).to.have.length(1));
+		const second = await world.replica("lateen-1");
+		await world.proxy(second, "web-2");
+		await eventually(async () =>
+			expect((await world.condition("web"))?.message).to.include("2 of 2"),
+		);
+		await first.stop();
+		await eventually(
+			() =>
+				expect(
+					second.log.some(({ message }) => message === "This replica leads."),
+				).to.equal(true),
+			20_000,
+		);
+		await eventually(async () =>
+			expect((await world.condition("web"))?.message).to.include("1 of 1"),
+		);
+		expect(new Set(seen.map(({ status }) => status))).to.deep.equal(
+			new Set(["True"]),
+		);
+	});
+
+	it("has a successor when the leader is killed, and no status changes to and fro for that", async () => {
+		const leader = await world.replica("lateen-0");
+		const other = await world.replica("lateen-1");
+		const proxy = await world.proxy(leader, "web-1");
+		await world.proxy(other, "web-2");
+		await world.answer("first");
+		await world.wait("web", "Ready");
+		const seen = world.follow("web");
+		await eventually(() => expect(seen).to.have.length(1));
+		await leader.kill();
+		proxy.cut();
+		// Its proxy finds the other one, as it would behind the Service.
+		await world.proxy(other, "web-1");
+		await leads(other);
+		expect(new Set(seen.map(({ status }) => status))).to.deep.equal(
+			new Set(["True"]),
+		);
+		await world.answer("second");
+		await world.wait("web", "Programmed", 30);
+		expect((await world.condition("web"))?.message).to.include("2 of 2");
+	});
+
+	it("changes nothing for proxies when all replicas start again with a rule that proxies refuse", async () => {
+		const replica = await world.replica("lateen-0");
+		const proxy = await world.proxy(replica, "web-1");
+		proxy.manner = {
+			refuses: (response) =>
+				response.resources.some(({ resource }) =>
+					Buffer.from(resource?.value ?? []).includes("refused by Envoy"),
+				)
+					? "no such thing"
+					: undefined,
+		};
+		await world.answer("good");
+		await world.answer("other", "other");
+		await world.wait("web", "Programmed");
+		await world.answer("refused by Envoy");
+		await eventually(async () =>
+			expect(await world.condition("web")).to.deep.include({
+				about: 2,
+				status: "False",
+				reason: "Rejected",
+			}),
+		);
+		expect(proxy.has("good")).to.equal(true);
+		await keeps(world, "web", "refusals");
+		proxy.cut();
+		await replica.kill();
+		const before = proxy.resources;
+		await replica.run();
+		await replica.admit(proxy.workload);
+		proxy.connect();
+		await proxy.until((one) => one.isKnown);
+		expect(proxy.resources).to.equal(before);
+		expect(proxy.has("good")).to.equal(true);
+		await eventually(async () =>
+			expect(await world.condition("web")).to.deep.include({
+				about: 2,
+				status: "False",
+				reason: "Rejected",
+			}),
+		);
+		await world.answer("mended");
+		await world.wait("web", "Programmed", 30);
+		expect(proxy.has("mended")).to.equal(true);
+	});
+
+	it("serves proxies on while the API server is gone, and goes on when it is back", async () => {
+		const replica = await world.replica("lateen-0");
+		const proxy = await world.proxy(replica, "web-1");
+		await world.answer("first");
+		await world.wait("web", "Programmed");
+		await cluster.killApiserver();
+		try {
+			await eventually(
+				async () =>
+					expect(JSON.stringify(await replica.ask("/v1/problems"))).to.include(
+						"routerules.lateen.dev",
+					),
+				60_000,
+			);
+			expect(proxy.isConnected).to.equal(true);
+			expect(await replica.ask("/readyz")).to.include({ ready: true });
+			// A proxy that connects anew is served, because its token was seen before.
+			proxy.cut();
+			proxy.connect();
+			await proxy.until((one) => one.isKnown);
+			expect(proxy.has("first")).to.equal(true);
+		} finally {
+			await cluster.startApiserver();
+		}
+		await world.answer("second");
+		await world.wait("web", "Programmed", 60);
+		expect(proxy.has("second")).to.equal(true);
+	}).timeout(120_000);
+});
+
+/** Waits until a replica leads. */
+async function leads(replica: ClusterReplica): Promise<void> {
+	await eventually(
+		() =>
+			expect(
+				replica.log.some(({ message }) => message === "This replica leads."),
+			).to.equal(true),
+		30_000,
+	);
+}
+
+/** Waits until something is kept about a rule that a restart finds. */
+async function keeps(
+	world: ClusterWorld,
+	rule: string,
+	field: string,
+): Promise<void> {
+	await eventually(async () => {
+		const kept = await world.kubectl("get", "lastgoods", "-o", "json");
+		expect(kept).to.include(rule);
+		expect(kept).to.include(field);
+	});
+}
