@@ -38,8 +38,10 @@ function entry(name: string): LastGood {
 				software: "envoy 1.40.0",
 				proxy: "default/caller",
 				message: "no\n“so”",
+				isConfirmed: true,
 			},
 		],
+		accepted: [{ content: "x", software: "envoy 1.41.0" }],
 	};
 }
 
@@ -70,6 +72,7 @@ describe("lastGoodFiles", () => {
 		expect(read.map(({ ref }) => ref.name)).to.have.members(["a", name]);
 		const a = read.find(({ ref }) => ref.name === "a");
 		expect(a?.refusals).to.deep.equal(entry("a").refusals);
+		expect(a?.accepted).to.deep.equal(entry("a").accepted);
 		expect(a?.valid && contentOf(a.valid)).to.equal(
 			contentOf(rule("a", "new")),
 		);

@@ -2,9 +2,11 @@ import { expect } from "chai";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import type { Namespace } from "../api/core.ts";
 import type { ApiObject, Objects } from "../api/objects.ts";
+import type { MeshEdition } from "../mesh/editions.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
+import { emptyObjects } from "../store/empty-objects.ts";
 import { ObjectStore } from "../store/object-store.ts";
 import { type BuiltMesh, MeshController } from "./mesh.ts";
 
@@ -146,6 +148,33 @@ describe("MeshController", () => {
 		expect(metrics.print()).to.include(
 			'lateen_mesh_builds_total{result="failed"} 1',
 		);
+	});
+
+	it("puts editions in force although the mesh for everybody is the same", () => {
+		const mesh = meshOf(emptyObjects());
+		const none: readonly MeshEdition[] = [];
+		const some: readonly MeshEdition[] = [
+			{
+				id: "old",
+				software: new Set(["old"]),
+				proxies: new Set(),
+				objects: emptyObjects(),
+				withheld: [],
+				mesh,
+			},
+		];
+		const { sink, clock, applied } = start((objects) => ({
+			mesh,
+			findings: [],
+			editions: objects.Namespace.has("a") ? some : none,
+		}));
+		sink.listed();
+		expect(applied).to.have.length(1);
+		for (const name of ["a", "b"]) {
+			sink.apply([put(namespace(name))]);
+			clock.pass(1000);
+			expect(applied).to.have.length(2);
+		}
 	});
 
 	it("builds nothing after it was disposed of", () => {
