@@ -265,6 +265,19 @@ describe("PodAuthenticator", () => {
 		expect(ends[0]?.refusal).to.contain("earlier pod");
 	});
 
+	it("ends the stream of a gateway whose pod is no longer a part of it", async () => {
+		const { pods, changed, ends } = await admitted(
+			"gateway~default/ingress~ingress-abc",
+			"ingress-abc",
+		);
+		changed();
+		expect(ends).to.deep.equal([]);
+		pods.set("default/ingress-abc", { uid: "uid-1", labels: {} });
+		changed();
+		expect(ends).to.have.length(1);
+		expect(ends[0]).to.have.property("status", grpcStatus.permissionDenied);
+	});
+
 	it("ends the stream of a pod that went while its proxy was let in", async () => {
 		const mesh = cluster();
 		const answer = await mesh.enter("sidecar~default/reviews-v1", {
@@ -297,22 +310,36 @@ describe("PodAuthenticator", () => {
 		expect(clock.waiting).to.equal(0);
 	});
 
-	it("looks at the token when it expires, and ends the stream when it is refused then", async () => {
+	it("looks at the token for the last time a minute before it expires, and goes on for a day", async () => {
 		const { tokens, clock, asked, ends } = await admitted();
-		for (let round = 0; round < 5; round += 1) {
-			clock.pass(600_000);
+		for (let minute = 0; minute < 59; minute += 1) {
+			clock.pass(60_000);
 			await settled();
 		}
-		expect(asked).to.have.length(5);
+		expect(asked).to.have.length(6);
 		tokens.set("reviews", { refusal: "It has expired." });
-		clock.pass(600_000);
+		clock.pass(24 * hourMs - 1);
 		await settled();
-		expect(ends.map(({ refusal }) => refusal)).to.deep.equal([
-			"It has expired.",
-		]);
+		expect(asked).to.have.length(6);
+		expect(ends).to.deep.equal([]);
+		clock.pass(1);
+		expect(ends).to.have.length(1);
+		expect(ends[0]?.refusal).to.contain("expired long ago");
+		expect(clock.waiting).to.equal(0);
 	});
 
-	it("lets an expired token be for half a minute when the API server still accepts it", async () => {
+	it("goes on with a token that expires while the API server cannot be asked", async () => {
+		const { tokens, clock, ends } = await admitted();
+		tokens.set("reviews", { unavailable: "Nobody knows." });
+		for (let minute = 0; minute < 120; minute += 1) {
+			clock.pass(60_000);
+			await settled();
+		}
+		expect(ends).to.deep.equal([]);
+		expect(clock.waiting).to.equal(1);
+	});
+
+	it("does not look again at a token that has expired to our clock and not to the API server's", async () => {
 		const mesh = cluster();
 		mesh.tokens.set("reviews", {
 			...owned("reviews-v1"),
@@ -323,12 +350,9 @@ describe("PodAuthenticator", () => {
 		});
 		if (!("proxy" in answer)) throw new Error("It was refused.");
 		answer.watch?.(() => undefined);
-		mesh.clock.pass(29_000);
+		mesh.clock.pass(hourMs);
 		await settled();
 		expect(mesh.asked).to.have.length(1);
-		mesh.clock.pass(1_000);
-		await settled();
-		expect(mesh.asked).to.have.length(2);
 	});
 
 	it("goes on while the API server cannot be asked, and asks again soon", async () => {

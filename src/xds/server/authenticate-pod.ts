@@ -8,7 +8,9 @@
  *
  * Nothing that the node says is taken for granted: labels and ServiceAccount come
  * from the Pod. As long as the stream is open, the pod must be there, and the
- * token is looked at again now and then.
+ * token is looked at again now and then until it expires. That it expires ends no
+ * stream: whoever is at the other end is still the one who proved it, and every
+ * proxy that comes back is news for the status of every object.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { grpcStatus } from "../../lib/grpc-error.ts";
@@ -32,6 +34,8 @@ export interface PodAuthenticatorOptions {
 	readonly random: () => number;
 	/** Milliseconds after which the token of an open stream is looked at again; 10 min by default. */
 	readonly recheckMs?: number;
+	/** Milliseconds that a stream may stay open once its token has expired; a day by default. */
+	readonly staleMs?: number;
 }
 
 /**
@@ -41,10 +45,21 @@ export interface PodAuthenticatorOptions {
  */
 const defaultRecheckMs = 600_000;
 
-/** For a token that has just expired, and when the API server could not be asked. */
+/** So that no proof is older than a day and the life of a token: whoever stole a token is rid of then, too. */
+const defaultStaleMs = 24 * 3_600_000;
+
+/** When the API server could not be asked. */
 const soonMs = 30_000;
 
+/** Clocks may differ: what is refused so near to its end may have expired. */
+const marginMs = 60_000;
+
+const stale = unauthenticated(
+	"The token of this stream expired long ago. Open a new one with the present token of the pod.",
+);
+
 interface Watched {
+	readonly proxy: Proxy;
 	readonly owner: TokenOwner;
 	readonly end: (refusal: Refusal) => void;
 }
@@ -86,7 +101,7 @@ export class PodAuthenticator {
 		const { owner, expiresMs } = read;
 		return {
 			proxy,
-			watch: (end) => this.#watch({ token, owner, expiresMs }, end),
+			watch: (end) => this.#watch({ proxy, token, owner, expiresMs }, end),
 		};
 	}
 
@@ -116,13 +131,19 @@ export class PodAuthenticator {
 
 	#watch(
 		proven: {
+			readonly proxy: Proxy;
 			readonly token: string;
 			readonly owner: TokenOwner;
 			readonly expiresMs: number | undefined;
 		},
 		end: (refusal: Refusal) => void,
 	): () => void {
-		const { clock, tokens } = this.#options;
+		const {
+			clock,
+			tokens,
+			recheckMs = defaultRecheckMs,
+			staleMs = defaultStaleMs,
+		} = this.#options;
 		let isOpen = true;
 		let cancel: (() => void) | undefined;
 		const stop = (): void => {
@@ -131,6 +152,7 @@ export class PodAuthenticator {
 			this.#unwatch(watched);
 		};
 		const watched: Watched = {
+			proxy: proven.proxy,
 			owner: proven.owner,
 			end: (refusal) => {
 				if (!isOpen) return;
@@ -142,34 +164,34 @@ export class PodAuthenticator {
 			expiresMs: number | undefined,
 			atMostMs: number,
 		): void => {
-			cancel = clock.after(this.#delay(expiresMs, atMostMs), () => {
-				void tokens.review(proven.token).then((read) => {
-					if (!isOpen) return;
-					if ("refusal" in read) watched.end(refusalOf(read));
-					else if ("owner" in read) {
-						lookAgain(read.expiresMs, this.#recheckMs());
-					} else lookAgain(expiresMs, soonMs);
-				});
-			});
+			const leftMs =
+				expiresMs === undefined
+					? Number.POSITIVE_INFINITY
+					: expiresMs - marginMs - clock.nowMs();
+			cancel =
+				leftMs > 0
+					? clock.after(Math.min(leftMs, atMostMs), () => void look(expiresMs))
+					: clock.after(this.#spread(staleMs), () => watched.end(stale));
+		};
+		const look = async (expiresMs: number | undefined): Promise<void> => {
+			const read = await tokens.review(proven.token);
+			if (!isOpen) return;
+			if ("refusal" in read) watched.end(refusalOf(read));
+			else if ("owner" in read) {
+				lookAgain(read.expiresMs, this.#spread(recheckMs));
+			} else lookAgain(expiresMs, soonMs);
 		};
 		this.#add(watched);
-		lookAgain(proven.expiresMs, this.#recheckMs());
+		lookAgain(proven.expiresMs, this.#spread(recheckMs));
 		// Pods may have changed since the proxy was let in.
 		const refusal = this.#refuseOwner(proven.owner);
 		if (refusal !== undefined) queueMicrotask(() => watched.end(refusal));
 		return stop;
 	}
 
-	#recheckMs(): number {
-		const { recheckMs = defaultRecheckMs, random } = this.#options;
-		return recheckMs * (0.8 + 0.4 * random());
-	}
-
-	#delay(expiresMs: number | undefined, atMostMs: number): number {
-		if (expiresMs === undefined) return atMostMs;
-		const leftMs = expiresMs - this.#options.clock.nowMs();
-		// An expired token is good for a moment longer to an API server with another clock.
-		return Math.max(Math.min(leftMs, atMostMs), Math.min(soonMs, atMostMs));
+	/** Around that time, so that proxies which came together are not looked at together. */
+	#spread(ms: number): number {
+		return ms * (0.8 + 0.4 * this.#options.random());
 	}
 
 	#add(watched: Watched): void {
@@ -185,15 +207,12 @@ export class PodAuthenticator {
 	}
 
 	#look(): void {
-		for (const { owner, end } of [...this.#watched]) {
-			const pod = this.#options.pods.find(keyOf(owner));
-			if (pod === undefined) {
-				end(
-					unauthenticated(
-						`The pod ${keyOf(owner)} is gone, and its token with it.`,
-					),
-				);
-			} else if (pod.uid !== owner.podUid) end(replaced(owner));
+		for (const { proxy, owner, end } of [...this.#watched]) {
+			const refusal =
+				this.#options.pods.find(keyOf(owner)) === undefined
+					? gone(owner)
+					: (this.#refuseOwner(owner) ?? this.#refuseGateway(proxy, owner));
+			if (refusal !== undefined) end(refusal);
 		}
 	}
 }
@@ -218,6 +237,12 @@ function refusalOf(
 	return "refusal" in read
 		? unauthenticated(read.refusal)
 		: { status: grpcStatus.unavailable, refusal: read.unavailable };
+}
+
+function gone(owner: TokenOwner): Refusal {
+	return unauthenticated(
+		`The pod ${keyOf(owner)} is gone, and its token with it.`,
+	);
 }
 
 function replaced(owner: TokenOwner): Refusal {
