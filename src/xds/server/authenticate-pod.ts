@@ -41,7 +41,7 @@ export interface PodAuthenticatorOptions {
 /**
  * A deleted pod ends its streams at once, as pods are watched. This is for what
  * is not watched, such as a deleted ServiceAccount: 1,000 proxies make 100
- * requests in a minute.
+ * requests in a minute, until their tokens expire.
  */
 const defaultRecheckMs = 600_000;
 

@@ -144,8 +144,11 @@ async function authenticated(
 		status: Exclude<GrpcStatusCode, 0>,
 		reason: string,
 	): GrpcError => {
-		const { address } = peer;
-		options.log.warn("Refused a proxy", { address, reason });
+		const fields = { address: peer.address, reason };
+		// Whoever cannot be asked is one trouble, however many proxies come again and again because of it.
+		if (status === grpcStatus.unavailable) {
+			options.log.debug("Put a proxy off", fields);
+		} else options.log.warn("Refused a proxy", fields);
 		return new GrpcError(status, reason);
 	};
 	if (node === undefined) {
