@@ -471,7 +471,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
 		maxLength: 4,
 	}),
 	faults,
-	delays: fc.array(fc.integer({ min: 1, max: 3000 }), {
+	delays: fc.array(fc.integer({ min: 1, max: 5000 }), {
 		minLength: 3,
 		maxLength: 17,
 	}),
