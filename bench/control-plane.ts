@@ -84,7 +84,11 @@ async function measureIn(
 	const key = await readOrCreateTokenKey(stateDir);
 
 	const startMs = systemMs();
-	await using server = await startServer({ ...options, manifests, stateDir });
+	await using server = await startServer({
+		...options,
+		source: [`--source=directory:${manifests}`],
+		stateDir,
+	});
 	const startWallMs = systemMs() - startMs;
 	const startCpuMs = await server.cpuMs();
 	await using load = await LoadProcess.start(signal);

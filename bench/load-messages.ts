@@ -17,6 +17,8 @@ export type LoadCommand =
 			readonly op: "open";
 			readonly host: string;
 			readonly port: number;
+			/** What signed the server's certificate, as PEM; without it there is no TLS. */
+			readonly ca?: string;
 			readonly streams: readonly StreamPlan[];
 			readonly expected: Expected;
 	  }

@@ -26,6 +26,8 @@ import { systemMs } from "./mesh-files.ts";
 export interface Server {
 	readonly host: string;
 	readonly port: number;
+	/** What signed the server's certificate, as PEM; without it there is no TLS. */
+	readonly ca?: string | undefined;
 }
 
 /** What all streams share: what they count, and what they learn once for all. */
@@ -66,8 +68,11 @@ export class LoadStream {
 		this.#open = [server, plan, shared];
 		this.#kept = before ?? new Kept();
 		this.#shared = shared;
-		this.#session = connect(`http://${server.host}:${server.port}`, {
+		const { host, port, ca } = server;
+		const scheme = ca === undefined ? "http" : "https";
+		this.#session = connect(`${scheme}://${host}:${port}`, {
 			settings: { initialWindowSize: window },
+			...(ca !== undefined && { ca }),
 		});
 		this.#session.on("connect", () => this.#session.setLocalWindowSize(window));
 		this.#session.on("error", (error) => this.#failed(error));

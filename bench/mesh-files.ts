@@ -33,6 +33,21 @@ export async function writeMesh(root: string, size: MeshSize): Promise<void> {
 	}
 }
 
+/** Everything about one service, one YAML text for each kind; with a RouteRule if it has one. */
+export function manifestsOf(index: number, size: MeshSize): readonly string[] {
+	return [
+		printService(index),
+		printEndpoints(index, undefined),
+		...printPods(index).split("---\n"),
+		...(index < size.rules ? [printRule(index, "first")] : []),
+	];
+}
+
+/** Names of all namespaces. */
+export function namespacesOf(): readonly string[] {
+	return Array.from({ length: namespaces }, (_, index) => namespaceOf(index));
+}
+
 /** Replaces the rule of a service in one step. Envoy's configuration holds `marker` then. Answers when the file was about to be in place. */
 export async function changeRule(
 	root: string,

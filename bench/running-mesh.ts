@@ -36,7 +36,11 @@ export async function withRunningMesh<T>(
 		await writeMesh(manifests, options);
 		await mkdir(stateDir, { mode: 0o700 });
 		const key = await readOrCreateTokenKey(stateDir);
-		await using server = await startServer({ ...options, manifests, stateDir });
+		await using server = await startServer({
+			...options,
+			source: [`--source=directory:${manifests}`],
+			stateDir,
+		});
 		await using load = await LoadProcess.start(options.signal);
 		const planOf = (index: number): StreamPlan => ({
 			workload: workloadOf(index),

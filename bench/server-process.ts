@@ -28,7 +28,8 @@ export interface ServerProcess extends AsyncDisposable {
 export interface ServerOptions {
 	/** The built program. */
 	readonly program: string;
-	readonly manifests: string;
+	/** Flags that say where the objects come from. */
+	readonly source: readonly string[];
 	readonly stateDir: string;
 	/** Where a CPU profile is written when the server ends. */
 	readonly profileDir: string | undefined;
@@ -48,7 +49,7 @@ const startLimitMs = 60_000;
 export async function startServer(
 	options: ServerOptions,
 ): Promise<ServerProcess> {
-	const { program, manifests, stateDir, profileDir, signal } = options;
+	const { program, source, stateDir, profileDir, signal } = options;
 	const memoryFile = join(stateDir, "bench-memory");
 	const child = spawn(
 		process.execPath,
@@ -61,7 +62,7 @@ export async function startServer(
 			join(import.meta.dirname, "live-memory.ts"),
 			program,
 			"serve",
-			`--source=directory:${manifests}`,
+			...source,
 			`--state-dir=${stateDir}`,
 			"--xds-listen=127.0.0.1:0",
 			"--log-level=warn",

@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { parse } from "yaml";
 import {
@@ -193,6 +196,21 @@ export class ApiClient implements Disposable {
 		});
 		call.end(body === undefined ? undefined : JSON.stringify(body));
 		return await promise;
+	}
+
+	/** What a watch says, one event after the other, until the signal or the server ends it. */
+	async *watch(
+		path: string,
+		signal: AbortSignal,
+	): AsyncGenerator<{ readonly type: string; readonly object: unknown }> {
+		const call = httpsRequest(`${this.#server}${path}`, {
+			agent: this.#agent,
+			headers: { accept: "application/json" },
+			signal,
+		});
+		call.end();
+		const [response] = (await once(call, "response")) as [IncomingMessage];
+		for await (const line of createInterface(response)) yield JSON.parse(line);
 	}
 
 	[Symbol.dispose](): void {
