@@ -94,6 +94,29 @@ describe("watch", () => {
 		expect([...watched.heard.keys()]).to.not.include("default/half");
 	});
 
+	it("takes back what is removed before the list is complete", async () => {
+		const lines = [
+			{ type: "ADDED", object: rule("a") },
+			{ type: "ADDED", object: rule("b") },
+			{ type: "DELETED", object: rule("a") },
+			{
+				type: "BOOKMARK",
+				object: {
+					metadata: {
+						resourceVersion: "100",
+						annotations: { "k8s.io/initial-events-end": "true" },
+					},
+				},
+			},
+		];
+		const raw = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+		await using watched = await watchServer({
+			prepare: (server) => server.fault({ fault: { raw, open: true } }),
+		});
+		await eventually(() => expect(watched.lists()).to.equal(1));
+		expect([...watched.heard.keys()]).to.deep.equal(["default/b"]);
+	});
+
 	it("reads bodies that are split at every byte, inside characters too", async () => {
 		await using watched = await watchServer({
 			objects: [rule("a", "ein Segel, 帆, ⛵"), rule("b", "\\n\n\u2028")],
@@ -398,9 +421,13 @@ describe("watch", () => {
 	});
 
 	it("asks for smaller pages when one is too large, and reads them all", async () => {
-		const large = "x".repeat(1024 * 1024);
+		const large = "x".repeat(1000);
 		const objects = Array.from({ length: 40 }, (_, n) => rule(`r${n}`, large));
-		await using watched = await watchServer({ objects, streams: "no" });
+		await using watched = await watchServer({
+			objects,
+			streams: "no",
+			maxPageBytes: 32_000,
+		});
 		await settled(watched);
 		const limits = watched.server.requests
 			.filter(({ what }) => what === "list")

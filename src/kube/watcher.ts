@@ -21,7 +21,7 @@ import {
 	type WatchProblem,
 	type WatchState,
 } from "./list-watch.ts";
-import { OversizedAnswer, readFailure } from "./read-bounded.ts";
+import { OversizedAnswer, readBounded, readFailure } from "./read-bounded.ts";
 import { apiVersionOf } from "./resources.ts";
 import { LineSplitter } from "./split-lines.ts";
 import {
@@ -74,6 +74,8 @@ export interface WatchOptions<T> extends Watched {
 	readonly metrics?: WatchMetrics;
 	/** By default 500,000 objects and 256 MiB. */
 	readonly limits?: WatchLimits;
+	/** A larger page is asked for in parts; by default what one answer may have. */
+	readonly maxPageBytes?: number;
 }
 
 /** A kind that is kept current. */
@@ -204,7 +206,7 @@ class DrivenWatcher<T> implements Watcher<T> {
 		const asked = { ...this.#asked, verb: "list" };
 		let text: string;
 		try {
-			text = await response.text();
+			text = await readBounded(response.body, this.#options.maxPageBytes);
 		} catch (error) {
 			if (!(error instanceof OversizedAnswer)) throw error;
 			return this.#feed({ type: "page-too-large", error });

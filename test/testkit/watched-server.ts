@@ -40,6 +40,7 @@ export interface WatchedServerOptions extends ScriptedOptions {
 	/** Before anything is asked. */
 	readonly prepare?: (server: ScriptedApiServer) => void;
 	readonly limits?: WatchOptions<Kept>["limits"];
+	readonly maxPageBytes?: number;
 	/** How many times as fast as the machine's the watcher's clock is. */
 	readonly haste?: number;
 }
@@ -89,6 +90,7 @@ export async function watchServer(
 		clock,
 		logger: silentLogger,
 		...(options.limits && { limits: options.limits }),
+		...(options.maxPageBytes && { maxPageBytes: options.maxPageBytes }),
 	});
 	const stopping = new AbortController();
 	const done = watcher.run(stopping.signal);
