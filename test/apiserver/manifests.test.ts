@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { parseAllDocuments } from "yaml";
 import { wholeWebhook } from "../../src/reconcilers/webhook-registration.ts";
+import { readSettings } from "../../src/settings/read-settings.ts";
+import { serveSchema } from "../../src/settings/schema.ts";
 import { eventually } from "../testkit/eventually.ts";
 import {
 	ApiClient,
@@ -159,6 +161,48 @@ describe("the manifests on a real API server", function () {
 		});
 		expect(again.status).to.equal(201);
 		expect(again.warnings).to.deep.equal([]);
+	});
+
+	it("start the program with settings that it has, and open the ports that it listens on", () => {
+		const { template } = manifestOf("Deployment")["spec"] as {
+			template: {
+				spec: {
+					containers: [
+						{
+							args: readonly string[];
+							env: readonly { name: string }[];
+							ports: readonly { name: string; containerPort: number }[];
+						},
+					];
+				};
+			};
+		};
+		const [{ args, env, ports }] = template.spec.containers;
+		const [command, ...flags] = args;
+		expect(command).to.equal("serve");
+		const named = flags.map((flag): [string, string[]] => {
+			const [, name = "", text = ""] = /^--([a-z-]+)=(.*)$/.exec(flag) ?? [];
+			return [
+				name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase()),
+				[text],
+			];
+		});
+		const read = readSettings(serveSchema, {
+			flags: new Map(named),
+			environment: Object.fromEntries(env.map(({ name }) => [name, "some"])),
+		});
+		if (!read.ok) throw new Error(read.problems.join());
+		const { settings } = read;
+		expect(settings.source).to.equal("kubernetes");
+		expect([settings.namespace, settings.podName]).to.deep.equal([
+			"some",
+			"some",
+		]);
+		const portOf = (name: string): string =>
+			`0.0.0.0:${ports.find((port) => port.name === name)?.containerPort}`;
+		expect(settings.xdsListen).to.equal(portOf("grpc-xds"));
+		expect(settings.webhookListen).to.equal(portOf("https-webhook"));
+		expect(settings.healthListen).to.equal(portOf("http-health"));
 	});
 
 	it("register the webhook as the control plane does by URL", () => {
