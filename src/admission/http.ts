@@ -18,8 +18,8 @@ import { parseReview } from "./review.ts";
 /** Where the webhook answers. */
 export const validatePath = "/validate";
 
-/** Largest review in bytes: an object of 1.5 MiB, which is what etcd takes, twice, with room for escapes. */
-export const maxReviewBytes = 8 * 1024 * 1024;
+/** Largest review in bytes: an object of 1.5 MiB, which is what etcd takes, as it is and as it was, and who asks. */
+export const maxReviewBytes = 4 * 1024 * 1024;
 
 /** What the webhook works with. */
 export interface AdmissionParts {

@@ -33,7 +33,11 @@ export function serveWebhook({
 		tls: material,
 		handler: admissionApi({ preview, clock, logger: log, metrics }),
 		limits: {
+			// Whoever can reach the port can send this much: 512 MiB together, for five seconds.
 			maxBodyBytes: maxReviewBytes,
+			maxConnections: 128,
+			headersMs: 5000,
+			requestMs: 5000,
 			// API servers close an idle connection after 90 s; if we were first, a question on its way would be lost.
 			keepAliveMs: 120_000,
 			// They wait no longer for an answer than the webhook's `timeoutSeconds`.

@@ -66,7 +66,7 @@ export interface ServingCertificateParts {
 /** How far our clock may be off before it is said. Milliseconds. */
 const clocksDifferMs = 5 * 60_000;
 
-/** Names of P-256 authorities are this and the beginning of their key's identifier. */
+/** What authorities are called, before the beginning of their key's identifier. */
 const authorityName = "lateen";
 
 /**
