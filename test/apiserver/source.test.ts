@@ -22,6 +22,7 @@ import {
 import { type RunningSource, runSource } from "../testkit/running-source.ts";
 import { describeSource, type Outside } from "../testkit/source-conformance.ts";
 import { TcpRelay } from "../testkit/tcp-relay.ts";
+import { TemporaryFolder } from "../testkit/temporary-folder.ts";
 
 const never = new AbortController().signal;
 
@@ -246,5 +247,133 @@ describe("a source over a real API server", function () {
 				]),
 			60_000,
 		);
+	});
+
+	it("waits for what it may not read, says which verb is missing, and reads it once the role allows", async () => {
+		const user = "jane";
+		const access = await loadKubeConfig({
+			kubeconfig: cluster.kubeconfig,
+			environment: {},
+			clock,
+		});
+		await using asJane = openConnection(
+			{ ...access, headers: { "impersonate-user": user } },
+			{ clock, userAgent: "lateen/test" },
+		);
+		const narrow = createKubernetesSource({
+			name: "kubernetes",
+			connection: asJane,
+			clock,
+			logger: silentLogger,
+		});
+		await using seen = runSource(narrow);
+		await eventually(() =>
+			expect(narrow.problems.value.map((one) => one.reason)).to.deep.equal(
+				Array.from({ length: 6 }, () => "KUBE_FORBIDDEN"),
+			),
+		);
+		expect(narrow.problems.value.at(-2)?.message).to.include(
+			"Give the role the verb watch on routerules of lateen.dev.",
+		);
+		expect(seen.listings()).to.equal(0);
+		try {
+			await kubectl(cluster, [
+				...["create", "clusterrolebinding", "jane-views"],
+				...["--clusterrole=cluster-admin", `--user=${user}`],
+			]);
+			await eventually(() => expect(seen.listings()).to.equal(1), 60_000);
+			expect(seen.store.objects.value.RouteRule.size).to.equal(2);
+		} finally {
+			await kubectl(cluster, ["delete", "clusterrolebinding", "jane-views"]);
+		}
+	});
+
+	it("keeps what it has when there is more than it may keep, and goes on when there is not", async () => {
+		const small = createKubernetesSource({
+			name: "kubernetes",
+			connection: direct,
+			clock,
+			logger: silentLogger,
+			kinds: ["RouteRule"],
+			limits: { maxObjects: 5, maxBytes: 1_000_000 },
+		});
+		await using seen = runSource(small);
+		await eventually(() => expect(seen.listings()).to.equal(1));
+		for (let n = 0; n < 10; n++) await writeRule(direct, `many${n}`, rule(1));
+		await eventually(() =>
+			expect(small.problems.value[0]?.message).to.include("at most 5 objects"),
+		);
+		expect(seen.store.objects.value.RouteRule.size).to.be.within(2, 5);
+		await removeRules(direct);
+		await eventually(
+			() => expect(seen.store.objects.value.RouteRule.size).to.equal(0),
+			60_000,
+		);
+	});
+
+	it("takes the new token of its ServiceAccount when the old one is refused", async () => {
+		const account = ["-n", "default", "serviceaccount", "reader"];
+		const token = () =>
+			kubectl(cluster, ["-n", "default", "create", "token", "reader"]);
+		using folder = new TemporaryFolder();
+		await kubectl(cluster, ["create", ...account]);
+		await kubectl(cluster, [
+			...["create", "clusterrolebinding", "reader-views"],
+			...["--clusterrole=cluster-admin", "--serviceaccount=default:reader"],
+		]);
+		folder.write("token", await token());
+		const access = await loadKubeConfig({
+			kubeconfig: cluster.kubeconfig,
+			environment: {},
+			clock,
+		});
+		const { ca } = await access.load();
+		folder.write("ca.crt", ca ?? "");
+		folder.write(
+			"config",
+			JSON.stringify({
+				"current-context": "a",
+				contexts: [{ name: "a", context: { cluster: "a", user: "a" } }],
+				clusters: [
+					{
+						name: "a",
+						cluster: {
+							server: `https://127.0.0.1:${relay.port}`,
+							"certificate-authority": "ca.crt",
+						},
+					},
+				],
+				users: [{ name: "a", user: { tokenFile: "token" } }],
+			}),
+		);
+		await using connection = await connect(folder.at("config"));
+		const reader = createKubernetesSource({
+			name: "kubernetes",
+			connection,
+			clock,
+			logger: silentLogger,
+		});
+		await using seen = runSource(reader);
+		await eventually(() => expect(seen.listings()).to.equal(1));
+		// A token ends with its account, also where a new one has its name.
+		await kubectl(cluster, ["delete", ...account]);
+		await kubectl(cluster, ["create", ...account]);
+		await eventually(() => {
+			// The server believes a token for some seconds after its end.
+			if (reader.problems.value.length === 0) relay.refuse();
+			relay.pass();
+			expect(reader.problems.value.map((one) => one.reason)).to.include(
+				"KUBE_UNAUTHENTICATED",
+			);
+		}, 60_000);
+		expect(seen.store.objects.value.RouteRule.size).to.equal(2);
+		folder.write("token", await token());
+		await writeRule(direct, "c", rule(1));
+		await eventually(() => {
+			expect(reader.problems.value).to.deep.equal([]);
+			expect(seen.store.objects.value.RouteRule.size).to.equal(3);
+		}, 60_000);
+		await kubectl(cluster, ["delete", ...account]);
+		await kubectl(cluster, ["delete", "clusterrolebinding", "reader-views"]);
 	});
 });
