@@ -1,5 +1,6 @@
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject } from "../api/objects.ts";
+import type { RefusedForm } from "../api/proxy-report.ts";
 import { contentOf } from "../store/content-of.ts";
 import type { KeptRefusal, LastGood } from "../store/last-good.ts";
 
@@ -78,6 +79,15 @@ export class KnownObject {
 		return this.#refusals.get(content) ?? noRefusals;
 	}
 
+	/** What proxies have refused here and now, and not before a restart or elsewhere. */
+	refusedHere(): readonly RefusedForm[] {
+		return [...this.#refusals].flatMap(([content, refusals]) =>
+			[...refusals].flatMap(([software, { proxy, message, resource }]) =>
+				resource === undefined ? [] : [{ content, software, proxy, message }],
+			),
+		);
+	}
+
 	/** Notes that a proxy refuses a form. */
 	refuse(
 		content: string,
@@ -135,16 +145,19 @@ export class KnownObject {
 		if (refusal.by.size > 1) refusal.isConfirmed = true;
 	}
 
-	/** More proxies have refused a resource of this version; nothing happens when nobody did before. */
+	/** More proxies have refused a resource of this version; answers whether others had before. */
 	confirmVersion(
 		software: string,
 		version: string,
 		by: Iterable<string>,
-	): void {
+	): boolean {
+		let isKnown = false;
 		for (const [content, refusals] of this.#refusals) {
-			if (refusals.get(software)?.resource?.version === version)
-				this.confirm(content, software, by);
+			if (refusals.get(software)?.resource?.version !== version) continue;
+			this.confirm(content, software, by);
+			isKnown = true;
 		}
+		return isKnown;
 	}
 
 	/** Software that refuses a form. */

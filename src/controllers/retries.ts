@@ -57,6 +57,11 @@ export class Retries {
 		);
 	}
 
+	/** Whether this proxy is being asked. */
+	isAsked(proxy: string): boolean {
+		return this.#asked.has(proxy);
+	}
+
 	/** There may be something to ask, as soon as whoever has just come has settled. */
 	look(): void {
 		if (this.#cancelLook !== undefined) {

@@ -1,10 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import type { Form } from "../reconcilers/quarantine.ts";
-
-/** A form, with the key of its object. */
-export interface KeyedForm extends Form {
-	readonly key: string;
-}
+import type { KeyedForm } from "./forms-in-force.ts";
 
 /** Forms that proxies of some software get together, while others wait. */
 export interface Trial {
