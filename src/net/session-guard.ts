@@ -34,8 +34,15 @@ export function guardSession(
 		close("it opened no stream"),
 	);
 	let stopAnswer: (() => void) | undefined;
+	let wasClosing = false;
 	const pingTimer = setInterval(() => {
 		if (stopAnswer !== undefined || session.destroyed) return;
+		if (session.closed) {
+			// The other end said goodbye: it gets time for its last streams, and is asked nothing.
+			if (wasClosing) close("it does not finish closing");
+			wasClosing = true;
+			return;
+		}
 		stopAnswer = patientTimeout(times.pingTimeoutMs, () =>
 			close("it does not answer pings"),
 		);
