@@ -37,6 +37,7 @@ describe("mergeStatus", () => {
 		expect(merge).to.deep.equal({
 			op: "write",
 			status: printStatus(wanted("True", second)),
+			isProgress: false,
 		});
 	});
 
@@ -63,6 +64,19 @@ describe("mergeStatus", () => {
 		expect(merge.op === "write" && merge.status.conditions[0]).to.include({
 			lastTransitionTime: "1970-01-01T00:00:01Z",
 		});
+	});
+
+	it("tells what somebody may wait for from counts and words", () => {
+		const proxies = { total: 9, acknowledged: 8, rejected: 0 };
+		const old = printStatus(wanted("True", second));
+		const isProgress = (next: ObjectStatus, generation = 2): unknown => {
+			const merge = mergeStatus(next, present(old, generation));
+			return merge.op === "write" ? merge.isProgress : merge.op;
+		};
+		expect(isProgress(wanted("True", second, { proxies }))).to.equal(true);
+		expect(isProgress(wanted("False", second, { proxies }))).to.equal(false);
+		const newer = { proxies, observedGeneration: 3 };
+		expect(isProgress(wanted("True", second, newer), 3)).to.equal(false);
 	});
 
 	it("takes the new time when the condition flips", () => {
@@ -112,6 +126,7 @@ describe("mergeStatus", () => {
 			expect(merge).to.deep.equal({
 				op: "write",
 				status: printStatus(wanted("True", second)),
+				isProgress: false,
 			});
 		});
 });

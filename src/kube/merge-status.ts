@@ -12,7 +12,12 @@ export type StatusMerge =
 	| { readonly op: "same" }
 	/** It speaks of a generation that this process has not seen yet, and would be set back. */
 	| { readonly op: "newer" }
-	| { readonly op: "write"; readonly status: PrintedStatus };
+	| {
+			readonly op: "write";
+			readonly status: PrintedStatus;
+			/** Whether counts and words are all that differs, so that nobody waits for it. */
+			readonly isProgress: boolean;
+	  };
 
 /** An object's status as it is on the server. */
 export interface PresentStatus {
@@ -59,7 +64,18 @@ export function mergeStatus(
 		seenGeneration === status.observedGeneration &&
 		deepEqual(before["proxies"], status.proxies) &&
 		status.conditions.every((one) => deepEqual(conditions.get(one.type), one));
-	return isSame ? { op: "same" } : { op: "write", status };
+	if (isSame) return { op: "same" };
+	const isProgress =
+		seenGeneration === status.observedGeneration &&
+		status.conditions.every((one) => {
+			const old = conditions.get(one.type);
+			return (
+				old?.["status"] === one.status &&
+				old["reason"] === one.reason &&
+				old["observedGeneration"] === one.observedGeneration
+			);
+		});
+	return { op: "write", status, isProgress };
 }
 
 function conditionsOf(

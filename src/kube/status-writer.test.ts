@@ -5,7 +5,11 @@ import {
 	MemoryApiServer,
 } from "../../test/testkit/memory-api-server.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
-import type { ConditionStatus, ObjectStatus } from "../api/status.ts";
+import {
+	type ConditionStatus,
+	type ObjectStatus,
+	printStatus,
+} from "../api/status.ts";
 import { WritableSignal } from "../lib/signal.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
@@ -209,6 +213,36 @@ describe("KubeStatusWriter", () => {
 		expect(after.server.requests[0]?.path).to.equal(
 			"/apis/lateen.dev/v1alpha1/routerules",
 		);
+	});
+
+	it("lets no condition wait behind the counts of a thousand objects", async () => {
+		const one = new Fixture();
+		const names = Array.from({ length: 1000 }, (_, index) => `r${index}`);
+		for (const name of names) one.put(name);
+		const writing = one.writer.write(names.map((name) => status(name)));
+		while (one.server.writes.length < 1000) {
+			one.clock.pass(100);
+			await settle();
+		}
+		await writing;
+		one.clock.pass(5000);
+		one.server.requests.length = 0;
+		await one.writer.write([
+			...names.map((name) => status(name, { message: "Another proxy." })),
+			status("r999", { is: "False" }),
+		]);
+		expect(one.server.writes.length).to.equal(51);
+		expect(one.statusOf("r999")).to.deep.include(
+			printStatus(status("r999", { is: "False" })),
+		);
+		for (let ms = 0; ms < 25_000; ms += 100) {
+			one.clock.pass(100);
+			await settle();
+		}
+		for (const name of names.slice(0, -1))
+			expect(message(one.statusOf(name)), name).to.equal("Another proxy.");
+		expect(one.server.writes.length).to.equal(1000);
+		expect(one.clock.waiting).to.equal(0);
 	});
 
 	it("passes over an object that is gone", async () => {

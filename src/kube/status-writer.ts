@@ -26,6 +26,7 @@ import type { Leader } from "./leadership.ts";
 import { mergeStatus, type StatusMerge } from "./merge-status.ts";
 import type { ObjectClient } from "./object-client.ts";
 import { resourceOfKind } from "./resources.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import type { WritePacer } from "./write-pacer.ts";
 
 /** The manager that our statuses are said by. */
@@ -53,6 +54,16 @@ export interface SeenStatus {
 /** More objects of a kind than this are not read one by one, but as a list. */
 const maxSingleReads = 8;
 
+/**
+ * How often counts and words are written that nobody waits for. One proxy that
+ * comes or goes may change the counts of every object; what people wait for must
+ * not stand behind a thousand of these.
+ */
+const progressRate = { perSecond: 50, burst: 50 };
+
+/** Time after which progress that had to wait is written. Milliseconds. */
+const progressMs = 500;
+
 /** A conflict in which nobody else has a hand is over after one; five in a row are another writer's. */
 const maxTries = 5;
 
@@ -70,7 +81,8 @@ const retryMs = 1000;
  *
  * Guarantees: on a replica that does not lead, statuses are only remembered; when
  *   it begins to lead, those that differ from what is there are written. One
- *   object's trouble does not stop the others.
+ *   object's trouble does not stop the others. Counts and words alone may follow
+ *   later than the promise says, so that a condition never waits for them.
  * Fails when: some could not be written for a reason that may pass by itself. A
  *   status that the server refuses for good is logged, counted and tried again
  *   later, and is no failure, as it would hold up all others.
@@ -87,6 +99,9 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	readonly #seen = new Map<string, SeenStatus>();
 	readonly #refused = new Set<string>();
 	readonly #loggedRefusals = new Set<string>();
+	/** Objects of which only progress is to be written, and that had to wait. */
+	readonly #late = new Set<string>();
+	readonly #progress: TokenBucket;
 	/** Objects that somebody else seems to have changed. */
 	readonly #doubtful = new Set<string>();
 	readonly #timers = new Map<string, () => void>();
@@ -97,7 +112,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 
 	constructor(parts: KubeStatusParts) {
 		this.#parts = parts;
-		const { metrics, leader } = parts;
+		const { metrics, leader, clock } = parts;
+		this.#progress = new TokenBucket(clock, progressRate);
 		this.#writes = metrics.counter(
 			"lateen_kube_status_writes_total",
 			"Statuses written to Kubernetes.",
@@ -157,6 +173,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		this.#seen.delete(key);
 		this.#refused.delete(key);
 		this.#doubtful.delete(key);
+		this.#late.delete(key);
 	}
 
 	/** Another replica may have written since; everything is looked at anew. */
@@ -171,6 +188,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		this.#refused.clear();
 		this.#loggedRefusals.clear();
 		this.#doubtful.clear();
+		this.#late.clear();
 		for (const cancel of this.#timers.values()) cancel();
 		this.#timers.clear();
 	}
@@ -216,8 +234,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		await this.#readMany(keys);
 		const failures: unknown[] = [];
 		await Promise.all(
-			keys
-				.filter((key) => this.#mayDiffer(key))
+			[...new Set(keys)]
+				.filter((key) => this.#isDue(key))
 				.map((key) =>
 					this.#parts.pacer
 						.run(async () => {
@@ -231,14 +249,22 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 			throw failures.find(isServersTrouble) ?? failures[0];
 	}
 
-	#mayDiffer(key: string): boolean {
+	/** Whether the status is to be written now; progress may have to wait. */
+	#isDue(key: string): boolean {
+		this.#late.delete(key);
 		const wanted = this.#wanted.get(key);
 		const seen = this.#seen.get(key);
 		if (wanted === undefined) return false;
 		if (seen === undefined || this.#isBehind(wanted, seen)) return true;
-		const { op } = mergeStatus(wanted, seen);
-		if (op === "same") this.#skips.add();
-		return op === "write";
+		const merge = mergeStatus(wanted, seen);
+		if (merge.op === "same") this.#skips.add();
+		if (merge.op !== "write") return false;
+		if (!merge.isProgress || this.#progress.take()) return true;
+		this.#late.add(key);
+		this.#after("progress", progressMs, () =>
+			this.#writeAlone([...this.#late]),
+		);
+		return false;
 	}
 
 	/** Whether the object has changed since it was seen, so that a write based on it would conflict. */

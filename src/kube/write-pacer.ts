@@ -1,12 +1,9 @@
 import type { Clock } from "../lib/clock.ts";
 import { KubeError } from "./kube-error.ts";
+import { type Rate, TokenBucket } from "./token-bucket.ts";
 
 /** How much a process writes at most. */
-export interface WritePace {
-	/** Writes per second in the long run. */
-	readonly perSecond: number;
-	/** Writes that may come at once after a quiet time. */
-	readonly burst: number;
+export interface WritePace extends Rate {
 	/** Writes under way at a time. */
 	readonly concurrency: number;
 }
@@ -37,17 +34,15 @@ export class WritePacer {
 	readonly #clock: Clock;
 	readonly #pace: WritePace;
 	readonly #waiting: (() => void)[] = [];
+	readonly #tokens: TokenBucket;
 	#running = 0;
-	#tokens: number;
-	#countedMs: number;
 	#pausedUntilMs = Number.NEGATIVE_INFINITY;
 	#cancel: (() => void) | undefined;
 
 	constructor(clock: Clock, pace: WritePace = defaultWritePace) {
 		this.#clock = clock;
 		this.#pace = pace;
-		this.#tokens = pace.burst;
-		this.#countedMs = clock.monotonicMs();
+		this.#tokens = new TokenBucket(clock, pace);
 	}
 
 	/**
@@ -84,26 +79,19 @@ export class WritePacer {
 	}
 
 	#next(): void {
-		const { perSecond, burst, concurrency } = this.#pace;
+		const { concurrency } = this.#pace;
 		const nowMs = this.#clock.monotonicMs();
-		this.#tokens = Math.min(
-			burst,
-			this.#tokens + ((nowMs - this.#countedMs) / 1000) * perSecond,
-		);
-		this.#countedMs = nowMs;
 		while (
 			this.#waiting.length > 0 &&
 			this.#running < concurrency &&
-			this.#tokens >= 1 &&
-			nowMs >= this.#pausedUntilMs
+			nowMs >= this.#pausedUntilMs &&
+			this.#tokens.take()
 		) {
-			this.#tokens -= 1;
 			this.#running += 1;
 			this.#waiting.shift()?.();
 		}
 		if (this.#waiting.length === 0 || this.#running >= concurrency) return;
-		const tokenMs = ((1 - this.#tokens) / perSecond) * 1000;
-		const dueMs = Math.max(tokenMs, this.#pausedUntilMs - nowMs, 1);
+		const dueMs = Math.max(this.#tokens.dueMs, this.#pausedUntilMs - nowMs, 1);
 		this.#cancel?.();
 		this.#cancel = this.#clock.after(dueMs, () => {
 			this.#cancel = undefined;
