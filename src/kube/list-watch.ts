@@ -399,6 +399,8 @@ function retry<T>(
 ): Stepped<T> {
 	const { doing, failures } = state;
 	const wasListing = doing === "stream" || doing === "page";
+	// A stream that begins and says nothing is no better the next time; pages ask etcd in another way.
+	const cost = doing === "stream" && problem.kind === "KUBE_SILENT" ? 2 : 1;
 	const longestMs =
 		problem.kind === "missing" ? MISSING_DELAY_MS : MAX_DELAY_MS;
 	const fullMs = Math.min(
@@ -413,7 +415,7 @@ function retry<T>(
 			doing: "wait",
 			openedMs: undefined,
 			failures: failures + 1,
-			failedLists: state.failedLists + (wasListing ? 1 : 0),
+			failedLists: state.failedLists + (wasListing ? cost : 0),
 			problem,
 		},
 		// Whoever was told the same second must not come back in the same millisecond.

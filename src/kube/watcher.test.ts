@@ -331,6 +331,18 @@ describe("watch", () => {
 		expect(watched.lists()).to.equal(1);
 	});
 
+	it("reads pages when a streamed list falls silent before its end", async () => {
+		const raw = `${JSON.stringify({ type: "ADDED", object: rule("half") })}\n`;
+		await using watched = await watchServer({
+			objects: three,
+			prepare: (server) => server.fault({ fault: { raw, open: true } }),
+		});
+		await settled(watched);
+		expect([watched.asked("stream"), watched.asked("list")]).to.deep.equal([
+			1, 1,
+		]);
+	});
+
 	it("notices a server that takes requests and does not answer", async () => {
 		await using watched = await watchServer({
 			objects: three,

@@ -97,6 +97,9 @@ const DEFAULT_LIMITS: WatchLimits = {
 	maxBytes: 256 * 1024 * 1024,
 };
 
+/** Between the objects of a list there is no reason for silence; it takes much longer in a watch. */
+const LIST_SILENCE_MS = 20_000;
+
 /** Objects of a page that are read before others may run: some milliseconds. */
 const OBJECTS_AT_ONCE = 50;
 
@@ -225,18 +228,25 @@ class DrivenWatcher<T> implements Watcher<T> {
 		activity: Extract<Activity, { do: "stream" | "follow" }>,
 		signal: AbortSignal,
 	): Promise<Activity | undefined> {
-		const response = await this.#ask(activity, signal);
+		using list = new ListPatience(this.#options.clock, this.#silentList());
+		if (activity.do === "follow") list.end();
+		const response = await this.#ask(
+			activity,
+			AbortSignal.any([signal, list.signal]),
+		);
 		if ("next" in response) return response.next;
 		const opened = this.#feed({ type: "opened" });
 		if (opened !== undefined) return opened;
 		const lines = new LineSplitter(MAX_LINE_BYTES);
 		try {
 			for await (const chunk of response.body) {
+				list.heard();
 				for (const line of lines.push(chunk)) {
 					const next = this.#takeLine(line);
 					if (next !== undefined) return next;
 				}
 				if (lines.isTooLong) throw this.#tooLongLine();
+				if (this.#state.doing === "follow") list.end();
 				// One batch for what came at once.
 				this.#flush();
 			}
@@ -432,11 +442,55 @@ class DrivenWatcher<T> implements Watcher<T> {
 		return this.#fail(error, true);
 	}
 
+	#silentList(): KubeError {
+		return new KubeError(
+			"KUBE_SILENT",
+			`The API server was silent for ${LIST_SILENCE_MS / 1000} s amid the list of ${this.#options.resource.plural}. Look at its load, and at that of etcd.`,
+		);
+	}
+
 	#tooLongLine(): KubeError {
 		return new KubeError(
 			"KUBE_FAILED",
 			`An object among the ${this.#options.resource.plural} is larger than ${MAX_LINE_BYTES / 1024 / 1024} MiB, which no object can be. Look at what stands before the API server.`,
 		);
+	}
+}
+
+/** Ends a streamed list that falls silent before it is complete. */
+class ListPatience implements Disposable {
+	readonly #clock: Clock;
+	readonly #error: KubeError;
+	readonly #ending = new AbortController();
+	#hasEnded = false;
+	#cancel: () => void = () => undefined;
+
+	constructor(clock: Clock, error: KubeError) {
+		this.#clock = clock;
+		this.#error = error;
+		this.heard();
+	}
+
+	/** Aborted with the error when nothing was heard for too long. */
+	get signal(): AbortSignal {
+		return this.#ending.signal;
+	}
+
+	heard(): void {
+		if (this.#hasEnded) return;
+		this.#cancel();
+		this.#cancel = this.#clock.after(LIST_SILENCE_MS, () =>
+			this.#ending.abort(this.#error),
+		);
+	}
+
+	end(): void {
+		this.#hasEnded = true;
+		this.#cancel();
+	}
+
+	[Symbol.dispose](): void {
+		this.end();
 	}
 }
 
