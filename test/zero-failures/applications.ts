@@ -11,7 +11,7 @@ import {
 	type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import type { ApplicationSpec, ApplicationsView } from "./sequence.ts";
 
 /** A readiness probe says so this long before an application takes no more connections. */
@@ -67,6 +67,8 @@ export class Applications implements AsyncDisposable, ApplicationsView {
 			running.isServing = false;
 			notServing();
 			await setTimeout(notServingMs, undefined, { signal });
+			// Timers come before sockets: after a stall of the machine, requests that have arrived wait to be read.
+			await setImmediate();
 		};
 		running.ended = end()
 			.catch((error: unknown) => {
