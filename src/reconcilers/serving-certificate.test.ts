@@ -10,7 +10,7 @@ import {
 
 const DAY = 86_400_000;
 const nowMs = Date.UTC(2026, 0, 1);
-const { settleMs } = servingLifetimes;
+const { settleMs, urgentSettleMs } = servingLifetimes;
 
 function facts(
 	name: string,
@@ -199,11 +199,20 @@ describe("decideServing", () => {
 			want: { action: "new-leaf", cause: "NewAuthority" },
 		},
 		{
-			name: "does not wait with a leaf that is of no use anyway",
+			name: "waits seconds only with a leaf that is of no use anyway",
 			seen: {
 				...rotating,
 				leaf: leaf({ keyMatches: false }),
-				publishedForMs: 0,
+				publishedForMs: urgentSettleMs - 1,
+			},
+			want: { action: "nothing", lookAgainMs: 1 },
+		},
+		{
+			name: "replaces it then",
+			seen: {
+				...rotating,
+				leaf: leaf({ keyMatches: false }),
+				publishedForMs: urgentSettleMs,
 			},
 			want: { action: "new-leaf", cause: "KeyMismatch" },
 		},

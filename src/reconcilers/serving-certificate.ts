@@ -26,6 +26,8 @@ export const servingLifetimes = {
 	backdateMs: HOUR,
 	/** From the bundle being published to the first leaf that needs it: a kubelet takes up to two minutes to bring a ConfigMap to its pods. */
 	settleMs: 10 * 60_000,
+	/** The same when replicas may have no certificate to show: long enough for every API server to hear of the new bundle. */
+	urgentSettleMs: 5000,
 } as const;
 
 /** Authorities in the bundle at most; who rotates by hand again and again must not fill the Secret. */
@@ -101,7 +103,7 @@ export type ServingDecision =
  * The next step towards a good authority and a good leaf.
  *
  * Guarantees: repeated until it answers "nothing" it ends, from whatever state; a leaf that is good is only replaced by one
- *   of an authority that has been published for `settleMs`; a leaf that is of no use is replaced as soon as its
+ *   of an authority that has been published for `settleMs`; a leaf that is of no use is replaced seconds after its
  *   authority is published.
  */
 export function decideServing(
@@ -130,8 +132,12 @@ function renewLeaf(seen: SeenServing, cause: ServingCause): ServingDecision {
 	const { publishedForMs } = seen;
 	if (publishedForMs === undefined)
 		return { action: "nothing", lookAgainMs: looks.leastMs };
+	const { settleMs, urgentSettleMs } = servingLifetimes;
 	const isPlanned = cause === "NewAuthority";
-	const leftMs = isPlanned ? servingLifetimes.settleMs - publishedForMs : 0;
+	// The only authority there ever was is not compared with another that some may still go by.
+	const isOnly = seen.authorities.length === 1;
+	const waitMs = isPlanned ? settleMs : isOnly ? 0 : urgentSettleMs;
+	const leftMs = waitMs - publishedForMs;
 	return leftMs > 0
 		? { action: "nothing", lookAgainMs: leftMs }
 		: { action: "new-leaf", cause };
