@@ -191,18 +191,18 @@ describe("the serving certificate", () => {
 		expect(cluster.secretWrites).to.equal(writes);
 	});
 
-	it("is good at any hour of three years, for replicas that are hours late, too", async () => {
+	it("is good on any day of three years, for replicas that are a day late, too", async () => {
 		const shown = [cluster.held.certificate];
 		const leaves = new Set(shown);
 		const authorities = new Set<string>();
 		let most = 0;
-		for (let hour = 0; hour < 3 * 365 * 24; hour += 6) {
-			await cluster.pass(6 * HOUR);
+		for (let day = 0; day < 3 * 365; day += 1) {
+			await cluster.pass(DAY);
 			const leaf = cluster.held.certificate;
 			shown.unshift(leaf);
 			// A replica that was cut off shows what the Secret held a day ago.
-			for (const late of [shown[0], shown[3] ?? leaf])
-				expect(cluster.accepts(late ?? ""), `hour ${hour}`).to.equal(true);
+			for (const late of [shown[0], shown[1] ?? leaf])
+				expect(cluster.accepts(late ?? ""), `day ${day}`).to.equal(true);
 			leaves.add(leaf);
 			const bundle = splitPemBundle(cluster.held.authorities);
 			for (const pem of bundle) authorities.add(pem);
