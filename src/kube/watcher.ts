@@ -228,17 +228,15 @@ class DrivenWatcher<T> implements Watcher<T> {
 		activity: Extract<Activity, { do: "stream" | "follow" }>,
 		signal: AbortSignal,
 	): Promise<Activity | undefined> {
-		using list = new ListPatience(this.#options.clock, this.#silentList());
+		const list = new ListPatience(this.#options.clock, this.#silentList());
 		if (activity.do === "follow") list.end();
-		const response = await this.#ask(
-			activity,
-			AbortSignal.any([signal, list.signal]),
-		);
-		if ("next" in response) return response.next;
-		const opened = this.#feed({ type: "opened" });
-		if (opened !== undefined) return opened;
-		const lines = new LineSplitter(MAX_LINE_BYTES);
 		try {
+			const either = AbortSignal.any([signal, list.signal]);
+			const response = await this.#ask(activity, either);
+			if ("next" in response) return response.next;
+			const opened = this.#feed({ type: "opened" });
+			if (opened !== undefined) return opened;
+			const lines = new LineSplitter(MAX_LINE_BYTES);
 			for await (const chunk of response.body) {
 				list.heard();
 				for (const line of lines.push(chunk)) {
@@ -251,6 +249,7 @@ class DrivenWatcher<T> implements Watcher<T> {
 				this.#flush();
 			}
 		} finally {
+			list.end();
 			if (!signal.aborted) this.#flush();
 		}
 		signal.throwIfAborted();
@@ -458,7 +457,7 @@ class DrivenWatcher<T> implements Watcher<T> {
 }
 
 /** Ends a streamed list that falls silent before it is complete. */
-class ListPatience implements Disposable {
+class ListPatience {
 	readonly #clock: Clock;
 	readonly #error: KubeError;
 	readonly #ending = new AbortController();
@@ -487,10 +486,6 @@ class ListPatience implements Disposable {
 	end(): void {
 		this.#hasEnded = true;
 		this.#cancel();
-	}
-
-	[Symbol.dispose](): void {
-		this.end();
 	}
 }
 
