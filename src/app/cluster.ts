@@ -14,9 +14,12 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { Replicas } from "../controllers/replicas.ts";
+import { kindsWithStatus } from "../controllers/status.ts";
 import { KubeEventWriter } from "../kube/event-writer.ts";
 import { LastGoodObjects } from "../kube/last-good-objects.ts";
 import { Leadership } from "../kube/leadership.ts";
+import { resources } from "../kube/resources.ts";
+import { watchStatuses } from "../kube/status-watch.ts";
 import { KubeStatusWriter } from "../kube/status-writer.ts";
 import { TokenReviewer } from "../kube/token-review.ts";
 import { WritePacer } from "../kube/write-pacer.ts";
@@ -28,6 +31,7 @@ import { Health } from "../observability/health.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createKubernetesSource } from "../sources/kubernetes.ts";
+import { refKey } from "../store/ref-key.ts";
 import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
 import { adminHandler } from "./admin-handler.ts";
 import { runInBackground } from "./background.ts";
@@ -52,6 +56,7 @@ import {
 	startStoppable,
 } from "./running-server.ts";
 import { serveProxies } from "./serve-proxies.ts";
+import { readerAudience, readersHandler } from "./serve-readers.ts";
 import type { ServeSettings } from "./serve-settings.ts";
 import { serveWebhook } from "./serve-webhook.ts";
 import { startServing } from "./serving.ts";
@@ -177,6 +182,11 @@ async function start(
 		{
 			sourceName,
 			lastGood: patientStore(lastGood, { clock, logger, signal }),
+			others: {
+				on: (ref) =>
+					replicas.on(refKey(ref)).flatMap(({ entry }) => entry ?? []),
+				subscribe: (listener) => replicas.subscribe(listener),
+			},
 			onBuild: (objects, build) => void preview.keep(objects, build),
 			holdOff: { quietMs: settings.holdOffQuiet, maxMs: settings.holdOffMax },
 			clock,
@@ -189,19 +199,36 @@ async function start(
 	stops.add(known.bind(store));
 	const own = distributionReader(catalog.distribution);
 	const shared = { client, pacer, clock, metrics };
+	const writer = stops.own(
+		new KubeStatusWriter({
+			...shared,
+			leader: statusLeader,
+			logger: logger.child({ part: "status" }),
+		}),
+	);
+	void runInBackground(
+		"The watch of statuses",
+		(running) =>
+			watchStatuses(
+				{
+					...{ connection, clock },
+					leader: statusLeader,
+					kinds: kindsWithStatus.map((kind) => resources[kind]),
+					observe: (ref, seen) => writer.observe(ref, seen),
+					logger: logger.child({ part: "status" }),
+				},
+				running,
+			),
+		onFailure,
+		stops,
+	);
 	const statuses = createStatuses(
 		{
 			pipeline,
 			distribution: replicaDistribution({ own, mesh: mesh.state, replicas }),
 			isComplete: others.allListed,
 			outside: {
-				statuses: stops.own(
-					new KubeStatusWriter({
-						...shared,
-						leader: statusLeader,
-						logger: logger.child({ part: "status" }),
-					}),
-				),
+				statuses: writer,
 				events: stops.own(
 					new KubeEventWriter({
 						...shared,
@@ -265,11 +292,20 @@ async function start(
 		},
 		stops,
 	);
+	const readerTokens = stops.own(
+		new TokenReviewer({
+			...{ connection, clock, metrics },
+			audience: readerAudience,
+			of: "readers",
+			log: logger.child({ part: "readers" }),
+		}),
+	);
 	const webhook = stops.own(
 		await serveWebhook({
 			listen: parseAddress(settings.webhookListen),
 			material: tls,
 			preview,
+			readers: readersHandler(admin, readerTokens, namespace),
 			clock,
 			logger,
 			metrics,

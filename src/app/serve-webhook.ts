@@ -1,18 +1,22 @@
 import { admissionApi, maxReviewBytes } from "../admission/http.ts";
 import type { MeshPreview } from "../admission/mesh-preview.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { HttpHandler } from "../lib/handler.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { TlsMaterial } from "../lib/tls-material.ts";
 import type { Address } from "../net/address.ts";
 import { type HttpServer, serveHttp } from "../net/http-server.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { MetricsRegistry } from "../observability/metrics.ts";
+import { besideReaders } from "./serve-readers.ts";
 
 /** What the webhook is served with. */
 export interface WebhookParts {
 	readonly listen: Address;
 	readonly material: Signal<TlsMaterial | undefined>;
 	readonly preview: MeshPreview;
+	/** The admin API for readers, on the same port; see `readersHandler`. */
+	readonly readers?: HttpHandler;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly metrics: MetricsRegistry;
@@ -23,15 +27,18 @@ export function serveWebhook({
 	listen,
 	material,
 	preview,
+	readers,
 	clock,
 	logger,
 	metrics,
 }: WebhookParts): Promise<HttpServer> {
 	const log = logger.child({ part: "admission" });
+	const admission = admissionApi({ preview, clock, logger: log, metrics });
 	return serveHttp({
 		listen,
 		tls: material,
-		handler: admissionApi({ preview, clock, logger: log, metrics }),
+		handler:
+			readers === undefined ? admission : besideReaders(readers, admission),
 		limits: {
 			// Whoever can reach the port can send this much: 512 MiB together, for five seconds.
 			maxBodyBytes: maxReviewBytes,

@@ -8,6 +8,8 @@ export interface KubeRequest {
 	readonly accept?: string;
 	/** By default `application/json` when there is a body. */
 	readonly contentType?: string;
+	/** Sent besides, by lower-case name. */
+	readonly headers?: Readonly<Record<string, string>>;
 	readonly body?: string | Uint8Array;
 	/** Time for the headers of the answer to come. Milliseconds; 30 s by default. */
 	readonly timeoutMs?: number;

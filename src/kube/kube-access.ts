@@ -14,6 +14,8 @@ export interface Credentials {
 export interface KubeAccess {
 	/** `https://10.0.0.1:6443`, without a slash at the end. */
 	readonly server: string;
+	/** Name of the context of the kubeconfig, for messages; undefined where there is none. */
+	readonly context?: string;
 	/** The name that the server's certificate must have, when it is not the one in `server`. */
 	readonly serverName: string | undefined;
 	/** True when the server's certificate is not looked at. */

@@ -107,6 +107,7 @@ async function fromFiles(
 	const program = user.exec && execLoader(cluster, user, options);
 	return {
 		server: cluster.server,
+		context: name,
 		serverName: cluster.serverName,
 		insecure: cluster.insecure,
 		namespace: context.namespace ?? "default",

@@ -101,6 +101,7 @@ export class ObjectClient {
 			/** `next` of the page before. */
 			readonly from?: string | undefined;
 			readonly labelSelector?: string;
+			readonly fieldSelector?: string;
 		},
 		options: RequestOptions = {},
 	): Promise<KubePage> {
@@ -114,6 +115,9 @@ export class ObjectClient {
 					...(query.from !== undefined && { continue: query.from }),
 					...(query.labelSelector !== undefined && {
 						labelSelector: query.labelSelector,
+					}),
+					...(query.fieldSelector !== undefined && {
+						fieldSelector: query.fieldSelector,
 					}),
 				},
 				...(options.metadataOnly && { accept: metadataListAccept }),
@@ -135,6 +139,7 @@ export class ObjectClient {
 		query: {
 			readonly namespace?: string;
 			readonly labelSelector?: string;
+			readonly fieldSelector?: string;
 		} = {},
 		options: RequestOptions = {},
 	): AsyncGenerator<KubeObject, void, undefined> {

@@ -177,6 +177,7 @@ class HttpConnection implements KubeConnection {
 			...(serverName !== undefined && { servername: serverName }),
 			...(insecure && { rejectUnauthorized: false }),
 			headers: {
+				...request.headers,
 				...headers,
 				accept: request.accept ?? "application/json",
 				"user-agent": this.#options.userAgent,

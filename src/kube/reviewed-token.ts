@@ -4,7 +4,9 @@ import { isRecord } from "../api/fields.ts";
 export interface TokenOwner {
 	readonly namespace: string;
 	readonly serviceAccount: string;
+	/** Empty when the token is bound to no pod and needs none. */
 	readonly podName: string;
+	/** Empty when the token is bound to no pod and needs none. */
 	readonly podUid: string;
 }
 
@@ -59,11 +61,15 @@ export function parseTokenClaims(token: string): TokenClaims | undefined {
  * What the answer to a TokenReview means.
  *
  * Guarantees: an owner is answered only for a token that the API server
- *   vouches for, that is meant for the audience, and that is bound to a pod.
+ *   vouches for, that is meant for the audience, and that is bound to a pod where that is asked for.
  */
 export function parseTokenReview(
 	text: string,
-	asked: { readonly token: string; readonly audience: string },
+	asked: {
+		readonly token: string;
+		readonly audience: string;
+		readonly needsPod: boolean;
+	},
 ): TokenVerdict {
 	const answer = parseJson(text);
 	const status = isRecord(answer) ? answer["status"] : undefined;
@@ -95,9 +101,9 @@ export function parseTokenReview(
 	}
 	const [, namespace = "", serviceAccount = ""] = found;
 	const extra = isRecord(user["extra"]) ? user["extra"] : {};
-	const podName = onlyText(extra[podClaim]);
-	const podUid = onlyText(extra[podUidClaim]);
-	if (podName === undefined || podUid === undefined) {
+	const podName = onlyText(extra[podClaim]) ?? "";
+	const podUid = onlyText(extra[podUidClaim]) ?? "";
+	if (asked.needsPod && (podName === "" || podUid === "")) {
 		return {
 			refusal: `The token of ServiceAccount ${namespace}/${serviceAccount} is not bound to a pod. Mount it into the pod as a projected volume, or ask for one with \`kubectl create token --bound-object-kind=Pod\`.`,
 		};

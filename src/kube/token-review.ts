@@ -67,6 +67,8 @@ export interface TokenReviewerOptions {
 	readonly connection: KubeConnection;
 	/** For whom tokens must be meant: `lateen.dev`. */
 	readonly audience: string;
+	/** Whose tokens they are: those of proxies must be bound to a pod. By default `proxies`. */
+	readonly of?: "proxies" | "readers";
 	readonly clock: Clock;
 	readonly log: Logger;
 	readonly metrics: MetricsRegistry;
@@ -123,9 +125,12 @@ export class TokenReviewer implements Disposable {
 		this.#limits = { ...defaultTokenReviewLimits, ...options.limits };
 		this.#accepted = new LeastRecentlyUsed(this.#limits.maxKnown);
 		this.#refused = new LeastRecentlyUsed(this.#limits.maxKnown);
+		const of = options.of ?? "proxies";
 		const counter = options.metrics.counter(
-			"lateen_token_reviews_total",
-			"Tokens of proxies, by what the API server said or why it was not asked",
+			of === "proxies"
+				? "lateen_token_reviews_total"
+				: "lateen_reader_token_reviews_total",
+			`Tokens of ${of}, by what the API server said or why it was not asked`,
 		);
 		this.#count = (outcome) => counter.add(1, { outcome });
 	}
@@ -268,6 +273,7 @@ export class TokenReviewer implements Disposable {
 		return parseTokenReview(await readBounded(body, maxAnswerBytes), {
 			token,
 			audience,
+			needsPod: this.#options.of !== "readers",
 		});
 	}
 
@@ -315,8 +321,8 @@ export class TokenReviewer implements Disposable {
 		if (isCancelled(error) || nowMs < this.#quietUntilMs) return;
 		this.#quietUntilMs = nowMs + warnEveryMs;
 		this.#options.log.warn(
-			"Tokens of proxies cannot be checked; those that were accepted before stay good for a while",
-			{ error },
+			"Tokens cannot be checked; those that were accepted before stay good for a while",
+			{ of: this.#options.of ?? "proxies", error },
 		);
 	}
 }
