@@ -30,7 +30,7 @@ export function addWatchMetrics(registry: MetricsRegistry): WatchMetrics {
 		),
 		failures: registry.counter(
 			"lateen_kube_watch_failures_total",
-			"Lists and watches that failed, by resource and code; a watch that ends in order is none.",
+			"Lists and watches that failed, by resource and code; the end of a watch that lasted is none.",
 		),
 		objects: registry.gauge(
 			"lateen_kube_objects",

@@ -14,8 +14,10 @@ export interface Watched {
 }
 
 /**
- * The server sends a bookmark about every minute, so what is silent for longer
- * than this is a connection that nobody is at the other end of.
+ * The server sends a bookmark about every minute, so a watch that is silent for
+ * longer may have nobody at its other end. It may also be that the server has
+ * seen no event of this kind since its start: then it sends none, and the watch
+ * is asked for again each time, which costs one request.
  */
 const SILENCE_MS = 100_000;
 

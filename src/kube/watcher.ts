@@ -311,8 +311,11 @@ class DrivenWatcher<T> implements Watcher<T> {
 
 	#fail(error: KubeError, needsList = false): Activity | undefined {
 		const { metrics } = this.#options;
-		metrics?.failures.add(1, { ...this.#labels, code: error.code });
-		return this.#feed({ type: "failed", error, needsList });
+		const next = this.#feed({ type: "failed", error, needsList });
+		// The end of a watch that was good is none, whatever ended it.
+		if (this.#state.failures > 0)
+			metrics?.failures.add(1, { ...this.#labels, code: error.code });
+		return next;
 	}
 
 	/** Takes a step and does at once what takes no time; answers what does. */
