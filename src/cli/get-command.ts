@@ -22,7 +22,7 @@ import {
 	statusHeading,
 	statusRow,
 } from "./status-rows.ts";
-import { watchServer } from "./watch-server.ts";
+import { watchOn } from "./watch-on.ts";
 
 const options = {
 	namespace: {
@@ -210,13 +210,19 @@ function printNotes(objects: readonly unknown[]): string {
 	].join("\n");
 }
 
-async function watch(asked: Asked, call: GetCall): Promise<ExitCode> {
+/** Ends when whoever looks on ends it. */
+async function watch(asked: Asked, call: GetCall): Promise<never> {
 	const { values, terminal } = call;
 	const { columns, includes } = asked;
 	const heading = statusHeading(columns);
 	let waiting: unknown[] | undefined = [];
 	let widths: readonly number[] = [];
-	for await (const { type, object } of watchServer(values, asked.path)) {
+	const lines = watchOn(values, asked.path, () =>
+		terminal.err(
+			"lateen get: The server is gone; the watch goes on when it is back.\n",
+		),
+	);
+	for await (const { type, object } of lines) {
 		if (type !== "SYNCED" && !includes(object)) continue;
 		if (values.output === "json") {
 			if (type !== "SYNCED")
@@ -241,6 +247,5 @@ async function watch(asked: Asked, call: GetCall): Promise<ExitCode> {
 			terminal.out(printRow(row, widths));
 		}
 	}
-	terminal.err("lateen get: The server has ended the watch.\n");
-	return exitCode.failed;
+	throw new Error("a watch has no end");
 }

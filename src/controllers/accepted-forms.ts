@@ -1,4 +1,4 @@
-import type { KeyedForm } from "./forms-in-force.ts";
+import type { KeyedForm } from "./keyed-form.ts";
 
 /** Forms of one object of which is remembered where they were accepted. */
 const maxForms = 4;

@@ -3,8 +3,9 @@ import type { Logger } from "../observability/logger.ts";
 import { decideBlame, isOwnTrouble } from "../reconcilers/quarantine.ts";
 import { refKey } from "../store/ref-key.ts";
 import { AcceptedForms } from "./accepted-forms.ts";
-import type { FormsInForce, KeyedForm } from "./forms-in-force.ts";
+import type { FormsInForce } from "./forms-in-force.ts";
 import { isHeldKind } from "./held-kinds.ts";
+import type { KeyedForm } from "./keyed-form.ts";
 import type { KnownObject, Refusal } from "./known-object.ts";
 import type { KnownObjects } from "./known-objects.ts";
 import type { PresentSoftware } from "./present-software.ts";
@@ -27,6 +28,8 @@ export interface FormJudgeParts {
 	readonly trials: Trials;
 	readonly retries: Retries;
 	readonly logger: Logger;
+	/** Whether proxies of this software that are connected elsewhere have the form and accept it. */
+	readonly isAcceptedElsewhere: (form: KeyedForm, software: string) => boolean;
 	/** Other forms are to take part than do now. */
 	readonly changed: () => void;
 	/** A form has become the last good one. */
@@ -187,11 +190,16 @@ export class FormJudge {
 		if (isOwnTrouble(message)) return;
 		const forms = this.#parts.inForce.of(verdict, origins);
 		if (this.#isKnownRefusal(forms, software, by)) return;
+		const isElsewhere = (form: KeyedForm): boolean =>
+			this.#parts.isAcceptedElsewhere(form, software);
 		const isProven = (form: KeyedForm): boolean =>
 			this.#accepted.has(form, software, type) ||
+			isElsewhere(form) ||
 			// Of what an earlier process has proven is not known in which types.
 			this.#parts.known.of(form.ref).wasProvenEarlier(form.content);
-		const hasPeers = this.#parts.present.proxiesOf(software).size > 1;
+		const hasPeers =
+			this.#parts.present.proxiesOf(software).size > 1 ||
+			forms.some(isElsewhere);
 		// Others accept each of these; with nobody to compare, they may still not go together.
 		if (hasPeers && forms.every(isProven)) return;
 		const suspects = this.#suspects(forms.filter((form) => !isProven(form)));

@@ -1,18 +1,12 @@
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject, Objects } from "../api/objects.ts";
 import type { MeshForms } from "../mesh/editions.ts";
-import type { Form } from "../reconcilers/quarantine.ts";
 import { contentOf } from "../store/content-of.ts";
 import { refKey } from "../store/ref-key.ts";
 import { objectsFor } from "./held-forms.ts";
 import { changedObjects, isHeldKind, keptObjectAt } from "./held-kinds.ts";
+import type { KeyedForm } from "./keyed-form.ts";
 import type { Speaker } from "./verdicts.ts";
-
-/** A form, with the key of its object. */
-export interface KeyedForm extends Form {
-	/** `refKey`. */
-	readonly key: string;
-}
 
 /** The forms of objects that the mesh in force was built from, as each proxy gets them. */
 export class FormsInForce {

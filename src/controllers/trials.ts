@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import type { KeyedForm } from "./forms-in-force.ts";
+import type { KeyedForm } from "./keyed-form.ts";
 
 /** Forms that proxies of some software get together, while others wait. */
 export interface Trial {

@@ -117,6 +117,35 @@ describe("lateen get", () => {
 		expect(await watch.line()).to.match(/^near .*Deleted/);
 	});
 
+	it("goes on past a restart of the server, and tells only what is different then", async function () {
+		this.timeout(30_000);
+		await using watched = await Serving.start({
+			"services.yaml": reviews,
+			"rules.yaml": rules,
+		});
+		await eventually(async () => {
+			const { out } = await watched.lateen("get", "rr", "-A");
+			expect(out).to.include("far");
+		});
+		await using watch = watched.start("get", "rr", "-A", "--watch");
+		expect(await watch.line()).to.match(/^NAMESPACE/);
+		for (const name of ["bad", "good", "lost", "far"])
+			expect(await watch.line()).to.include(` ${name} `);
+		await watched.kill();
+		await watched.write("rules.yaml", [good, bad, lost].join("---\n"));
+		await watched.write(
+			"more.yaml",
+			rule("new", "{destination: {name: nowhere}}"),
+		);
+		await watched.run();
+		const told = [await watch.line(), await watch.line()].sort();
+		expect(told[0]).to.match(/^default +new .*DestinationNotFound/);
+		expect(told[1]).to.match(/^shop +far .*Deleted/);
+		await watched.restart();
+		await watched.write("more.yaml", "");
+		expect(await watch.line()).to.match(/^default +new .*Deleted/);
+	});
+
 	const usageErrors = [
 		{ name: "no kind", words: ["get"], says: "Name a kind: routerules" },
 		{
