@@ -15,9 +15,9 @@ export interface Watched {
 
 /**
  * The server sends a bookmark about every minute, so a watch that is silent for
- * longer may have nobody at its other end. It may also be that the server has
- * seen no event of this kind since its start: then it sends none, and the watch
- * is asked for again each time, which costs one request.
+ * longer may have nobody at its other end. It may also be that nothing has
+ * happened to this kind since the server's start: then it may send none, and the
+ * watch is asked for again each time, which costs one request.
  */
 const SILENCE_MS = 100_000;
 
