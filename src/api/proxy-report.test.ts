@@ -12,6 +12,7 @@ describe("ProxyReport", () => {
 			{
 				uid: text,
 				generation: fc.nat(),
+				withheld: fc.nat(),
 				total: fc.nat(),
 				acknowledged: fc.nat(),
 				rejected: fc.nat(),
@@ -52,6 +53,7 @@ describe("ProxyReport", () => {
 		).to.deep.equal({
 			uid: "",
 			generation: 0,
+			withheld: 0,
 			total: 0,
 			acknowledged: 0,
 			rejected: 0,

@@ -15,6 +15,8 @@ export interface ReportedObject {
 	readonly uid: string;
 	/** The generation that proxies of the replica are served; 0 when none is, or one from before generations were counted. */
 	readonly generation: number;
+	/** A newer generation that proxies refuse; 0 when there is none. */
+	readonly withheld: number;
 	/** Connected proxies that need the object. */
 	readonly total: number;
 	readonly acknowledged: number;
@@ -96,6 +98,7 @@ function parseObject(one: Readonly<Record<string, unknown>>): ReportedObject {
 	return {
 		uid: textOf(one["uid"]),
 		generation: countOf(one["generation"]),
+		withheld: countOf(one["withheld"]),
 		total: countOf(one["total"]),
 		acknowledged: countOf(one["acknowledged"]),
 		rejected: countOf(one["rejected"]),

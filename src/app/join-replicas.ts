@@ -57,6 +57,7 @@ export async function joinReplicas(
 				mesh: pipeline.mesh.state,
 				heldBack: pipeline.quarantine.heldBack,
 				distribution: own,
+				forms: pipeline.quarantine.told,
 			},
 			writer: {
 				write: (shard, objects) => presence.write(shard, objects),

@@ -6,10 +6,10 @@
  */
 
 import type { Objects } from "../api/objects.ts";
+import type { OtherForms } from "../controllers/heard-forms.ts";
 import { LastGoodKeeper } from "../controllers/last-good.ts";
 import { MeshController } from "../controllers/mesh.ts";
 import { Quarantine } from "../controllers/quarantine.ts";
-import type { Verdicts } from "../controllers/verdicts.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MeshBuild } from "../mesh/build.ts";
 import { buildEditions, type EditionsBuild } from "../mesh/editions.ts";
@@ -29,8 +29,8 @@ import type { Stops } from "./stops.ts";
 export interface PipelineParts {
 	readonly sourceName: string;
 	readonly lastGood: LastGoodStore;
-	/** What is heard of proxies besides those that are connected here. */
-	readonly withOthers?: (own: Verdicts) => Verdicts;
+	/** What is told of proxies that are connected elsewhere. */
+	readonly others?: OtherForms;
 	/** Hears of every build, and what it was made from. */
 	readonly onBuild?: (objects: Objects, build: MeshBuild) => void;
 	/** Milliseconds. */
@@ -75,14 +75,14 @@ export async function createPipeline(
 	const catalog = new Catalog();
 	const connected = new ConnectedProxies();
 	const proof = new Proof();
-	const own = proxyVerdicts(connected, catalog, proof);
 	const quarantine = stops.own(
 		new Quarantine({
 			inputs: {
 				objects: store.objects,
 				invalid: store.invalid,
 				allListed: store.allListed,
-				verdicts: parts.withOthers?.(own) ?? own,
+				verdicts: proxyVerdicts(connected, catalog, proof),
+				...(parts.others !== undefined && { others: parts.others }),
 			},
 			remembered,
 			sink: stops.own(

@@ -174,7 +174,7 @@ export class FormJudge {
 
 	/** A proxy has refused a resource of what is in force, and nobody has contradicted it. */
 	refuse({ verdict, by }: HeardRefusal): void {
-		const verdicts = this.#parts.verdicts;
+		const { verdicts, present } = this.#parts;
 		const { software, type, proxy, message } = verdict;
 		const [resource] = verdict.resources;
 		if (resource === undefined) return;

@@ -1,6 +1,6 @@
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject } from "../api/objects.ts";
-import type { RefusedForm } from "../api/proxy-report.ts";
+import type { AcceptedForm, RefusedForm } from "../api/proxy-report.ts";
 import { contentOf } from "../store/content-of.ts";
 import type { KeptRefusal, LastGood } from "../store/last-good.ts";
 
@@ -42,6 +42,8 @@ export class KnownObject {
 	kept: string | undefined;
 	/** Content of the form that an earlier process has kept as proven. */
 	readonly #rememberedProof: string | undefined;
+	/** Content of the newest form that proxies here have shown to be good. */
+	#provenHere: string | undefined;
 	/** Accepted forms, the newest first. */
 	#proven: readonly ApiObject[];
 	/** By content and software; the newest last. */
@@ -196,8 +198,23 @@ export class KnownObject {
 		return newest !== undefined && contentOf(newest) === content;
 	}
 
-	/** Makes the form the newest good one. Of older ones stay the newest, and the newest that nobody refuses. */
+	/** Proxies here have accepted the form: it is the newest good one. */
 	prove(form: ApiObject): void {
+		this.#provenHere = contentOf(form);
+		this.adopt(form);
+	}
+
+	/** Which software has accepted the form that proxies here have shown to be good. */
+	acceptedHere(): readonly AcceptedForm[] {
+		const content = this.#provenHere;
+		if (content === undefined) return [];
+		return [...this.acceptedBy(content)]
+			.filter((software) => !this.refusals(content).has(software))
+			.map((software) => ({ content, software }));
+	}
+
+	/** Makes the form the newest good one. Of older ones stay the newest, and the newest that nobody refuses. */
+	adopt(form: ApiObject): void {
 		const older = this.#proven.filter(
 			(one) => contentOf(one) !== contentOf(form),
 		);

@@ -7,6 +7,7 @@ import type { LastGood } from "../store/last-good.ts";
 import { refKey } from "../store/ref-key.ts";
 import { keptKinds, keptObjectAt } from "./held-kinds.ts";
 import { KnownObject } from "./known-object.ts";
+import { type FormsReader, noForms } from "./told-forms.ts";
 
 /** Takes what must outlive the process. */
 export interface LastGoodSink {
@@ -28,6 +29,7 @@ export class KnownObjects {
 	readonly #sink: LastGoodSink;
 	readonly #forgotten: (key: string) => void;
 	readonly #known = new Map<string, KnownObject>();
+	readonly #listeners = new Set<(refs: Iterable<ObjectRef>) => void>();
 
 	/**
 	 * @param remembered what an earlier process kept
@@ -58,6 +60,21 @@ export class KnownObjects {
 		);
 	}
 
+	/** What proxies here accept and refuse. */
+	get told(): FormsReader {
+		return {
+			of: (ref) => {
+				const known = this.#known.get(refKey(ref));
+				if (known === undefined) return noForms;
+				return { accepted: known.acceptedHere(), refused: known.refusedHere() };
+			},
+			subscribe: (listener) => {
+				this.#listeners.add(listener);
+				return () => this.#listeners.delete(listener);
+			},
+		};
+	}
+
 	/** What is remembered of an object, from now on if nothing was before. */
 	of(ref: ObjectRef): KnownObject {
 		const key = refKey(ref);
@@ -85,6 +102,7 @@ export class KnownObjects {
 		const valid = this.formNow(known.ref);
 		known.kept = valid && contentOf(valid);
 		this.#sink.put(known.lastGood(valid));
+		for (const listener of this.#listeners) listener([known.ref]);
 	}
 
 	/** Keeps the newest valid forms, and forgets objects that are gone. */

@@ -12,11 +12,7 @@
 import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject, Objects } from "../api/objects.ts";
-import type {
-	AcceptedForm,
-	RefusedForm,
-	ReportedObject,
-} from "../api/proxy-report.ts";
+import type { ReportedObject } from "../api/proxy-report.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
 import type { Signal } from "../lib/signal.ts";
@@ -33,16 +29,7 @@ import { refKey } from "../store/ref-key.ts";
 import type { HoldOff } from "./hold-off.ts";
 import type { MeshState } from "./mesh.ts";
 import { type DistributionReader, kindsWithStatus } from "./status.ts";
-
-/** Which forms of objects the own proxies accept and refuse. */
-export interface FormsReader {
-	of(ref: ObjectRef): {
-		readonly accepted: readonly AcceptedForm[];
-		readonly refused: readonly RefusedForm[];
-	};
-	/** Calls `listener` with objects of which it says something else until the returned function is called. */
-	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void;
-}
+import { type FormsReader, noForms } from "./told-forms.ts";
 
 /** Puts reports where the other replicas read them. */
 export interface ReportWriter {
@@ -87,6 +74,7 @@ export interface ProxyReporterParts {
 		readonly heldBack: Signal<ReadonlyMap<string, HeldBack>>;
 		/** Of the own proxies. */
 		readonly distribution: DistributionReader;
+		/** What the own proxies accept and refuse. */
 		readonly forms?: FormsReader;
 	};
 	readonly writer: ReportWriter;
@@ -295,12 +283,15 @@ export class ProxyReporter {
 		if (object === undefined) return undefined;
 		const { generation, uid = "" } = object.metadata;
 		const held = this.#heldBack.get(key);
-		const isHeld = held !== undefined && held.generation === generation;
+		// A newer form is not held back for what an older one did.
+		const heldBack = held?.generation === generation ? held : undefined;
 		return decideReport({
 			uid,
-			generation: isHeld ? (held.inForceGeneration ?? 0) : generation,
+			generation:
+				heldBack === undefined ? generation : (heldBack.inForceGeneration ?? 0),
 			distribution: distribution.of(ref),
-			...(forms?.of(ref) ?? { accepted: [], refused: [] }),
+			heldBack,
+			...(forms?.of(ref) ?? noForms),
 		});
 	}
 

@@ -28,7 +28,9 @@ import { contentOf } from "../store/content-of.ts";
 import type { LastGood } from "../store/last-good.ts";
 import { FormJudge } from "./form-judge.ts";
 import { FormsInForce } from "./forms-in-force.ts";
+import { HeardForms, type OtherForms } from "./heard-forms.ts";
 import { doubtsAbout, meshForms } from "./held-forms.ts";
+import { changedObjects } from "./held-kinds.ts";
 import {
 	KnownObjects,
 	type LastGoodSink,
@@ -37,12 +39,17 @@ import {
 import { PresentSoftware } from "./present-software.ts";
 import { type Question, Retries, settleMs } from "./retries.ts";
 import { type HeardRefusal, SecondOpinion } from "./second-opinion.ts";
+import type { FormsReader } from "./told-forms.ts";
 import { Trials } from "./trials.ts";
 import type { Verdict, Verdicts } from "./verdicts.ts";
 
 /** What the controller works with. */
 export interface QuarantineParts {
-	readonly inputs: ListedObjects & { readonly verdicts: Verdicts };
+	readonly inputs: ListedObjects & {
+		readonly verdicts: Verdicts;
+		/** What is told of proxies that are connected elsewhere; absent where there are none. */
+		readonly others?: OtherForms;
+	};
 	/** What an earlier process kept. */
 	readonly remembered: readonly LastGood[];
 	readonly sink: LastGoodSink;
@@ -65,6 +72,7 @@ export class Quarantine {
 	readonly #retries: Retries;
 	readonly #inForce = new FormsInForce();
 	readonly #judge: FormJudge;
+	readonly #heard: HeardForms | undefined;
 	#asked: { readonly objects: Objects; readonly forms: MeshForms } | undefined;
 	#isBuildDue = true;
 	#waiting: HeardRefusal[] = [];
@@ -88,7 +96,7 @@ export class Quarantine {
 		);
 		this.#opinion = new SecondOpinion(
 			clock,
-			(software) => this.#present.proxiesOf(software),
+			(software, known) => this.#present.hasOthers(software, known),
 			(heard) => this.#hear(heard),
 		);
 		this.#trials = new Trials(clock, () => this.#nextTrials());
@@ -105,10 +113,21 @@ export class Quarantine {
 			trials: this.#trials,
 			retries: this.#retries,
 			logger: parts.logger,
+			isAcceptedElsewhere: (form, software) =>
+				this.#heard?.isAccepted(form, software) === true,
 			changed: () => this.#changed(),
 			proven: () => this.#tellHeldBack(),
 			trialOver: () => this.#nextTrials(),
 		});
+		this.#heard =
+			inputs.others &&
+			new HeardForms({
+				others: inputs.others,
+				known: this.#known,
+				logger: parts.logger,
+				changed: () => this.#changed(),
+				proven: () => this.#tellHeldBack(),
+			});
 		this.#gauge = metrics.gauge(
 			"lateen_quarantined_objects",
 			"Objects that proxies refuse and that are held back in their last good form, from all or from some.",
@@ -123,6 +142,7 @@ export class Quarantine {
 			() => this.#opinion[Symbol.dispose](),
 			() => this.#trials[Symbol.dispose](),
 			() => this.#retries[Symbol.dispose](),
+			() => this.#heard?.[Symbol.dispose](),
 		);
 		this.#known.forgetGone();
 		this.#tellHeldBack();
@@ -131,6 +151,11 @@ export class Quarantine {
 	/** What the mesh is to be built from, through `forms`; set again when only what is held back has changed. */
 	get objects(): Signal<Objects> {
 		return this.#objects;
+	}
+
+	/** What proxies here accept and refuse, for whoever serves others of them. */
+	get told(): FormsReader {
+		return this.#known.told;
 	}
 
 	/** Good objects that take part nowhere as they are, by `refKey`. */
@@ -176,10 +201,13 @@ export class Quarantine {
 	}
 
 	#takeObjects(objects: Objects): void {
-		this.#known.take(this.#objects.value, objects);
+		const before = this.#objects.value;
+		this.#known.take(before, objects);
 		this.#isBuildDue = true;
 		this.#objects.set(objects);
 		this.#tellHeldBack();
+		if (this.#heard === undefined) return;
+		for (const ref of changedObjects(before, objects)) this.#heard.look(ref);
 	}
 
 	#take(verdict: Verdict): void {

@@ -9,6 +9,7 @@ function entry(generation: number): ReportedObject {
 	return {
 		uid: "u1",
 		generation,
+		withheld: 0,
 		total: 1,
 		acknowledged: 1,
 		rejected: 0,
@@ -63,7 +64,7 @@ describe("Replicas", () => {
 		expect(replicas.on(key)).to.deep.equal([{ name: "b", entry: entry(2) }]);
 		replicas.putReport("b-3", report("b", 3));
 		expect(replicas.on(key)).to.deep.equal([{ name: "b", entry: entry(3) }]);
-		expect(heard).to.deep.equal(["totals", "reviews"]);
+		expect(heard).to.deep.equal(["totals", "reviews", "reviews"]);
 	});
 
 	it("counts a replica only from the moment on at which it says that it serves", () => {

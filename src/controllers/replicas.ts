@@ -203,6 +203,10 @@ export class Replicas {
 				});
 		}
 		for (const listener of [...this.#totalsListeners]) listener();
+		const told = this.#entries.get(replica);
+		if (!lives || told === undefined) return;
+		const refs = [...told.keys()].flatMap(parseKey);
+		for (const listener of [...this.#listeners]) listener(refs);
 	}
 
 	#apply(

@@ -26,6 +26,7 @@ function entry(fields: Partial<ReportedObject> = {}): ReportedObject {
 	return {
 		uid: "u1",
 		generation: 5,
+		withheld: 0,
 		total: 2,
 		acknowledged: 2,
 		rejected: 0,
@@ -125,6 +126,23 @@ describe("mergeReports", () => {
 			},
 		},
 		{
+			name: "says that a replica keeps this generation from its proxies because they refuse it",
+			own: { total: 1, acknowledged: 1 },
+			others: [
+				other({
+					generation: 4,
+					withheld: 5,
+					rejections: [{ proxy: "n/b", message: "never" }],
+				}),
+			],
+			want: {
+				total: 3,
+				acknowledged: 1,
+				rejected: 1,
+				rejections: [{ proxy: "n/b", message: "never" }],
+			},
+		},
+		{
 			name: "does not hold refusals of an older generation against this one",
 			others: [other({ generation: 4, rejected: 2, acknowledged: 0 })],
 			want: {
@@ -192,6 +210,7 @@ describe("decideReport", () => {
 				rejections: many,
 				missing: many.map(({ proxy }) => proxy),
 			},
+			heldBack: undefined,
 			accepted: [],
 			refused: many.map((one) => ({ ...one, content: "c", software: "s" })),
 		});

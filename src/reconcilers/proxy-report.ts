@@ -9,7 +9,7 @@
  * between replicas: one that lags is seen to lag.
  */
 import type { ReportedObject } from "../api/proxy-report.ts";
-import type { Distribution, LaggingReplica } from "./distribution.ts";
+import type { Distribution, HeldBack, LaggingReplica } from "./distribution.ts";
 import { bounded } from "./sentences.ts";
 
 /** Reports per replica. A change of one object rewrites a sixteenth of what the replica has to tell, and a restart writes 16 objects. */
@@ -35,6 +35,8 @@ export interface OwnKnowledge
 	extends Pick<ReportedObject, "uid" | "generation" | "accepted" | "refused"> {
 	/** Among its own proxies. */
 	readonly distribution: Distribution;
+	/** Set while a newer generation is kept from all its proxies. */
+	readonly heldBack: HeldBack | undefined;
 }
 
 /** The entry of an object in the reports of a replica; its size is bounded. */
@@ -42,13 +44,17 @@ export function decideReport({
 	uid,
 	generation,
 	distribution,
+	heldBack,
 	accepted,
 	refused,
 }: OwnKnowledge): ReportedObject {
-	const { total, acknowledged, rejected, missing, rejections } = distribution;
+	const { total, acknowledged, rejected, missing } = distribution;
+	const { rejections } = heldBack ?? distribution;
 	return {
 		uid,
 		generation,
+		// While it is being found out whether they refuse it, it is merely late.
+		withheld: rejections.length > 0 ? (heldBack?.generation ?? 0) : 0,
 		total,
 		acknowledged,
 		rejected,
@@ -66,8 +72,9 @@ export function isSettled({
 	total,
 	acknowledged,
 	rejected,
+	withheld,
 }: ReportedObject): boolean {
-	return acknowledged + rejected >= total;
+	return acknowledged + rejected >= total || withheld > 0;
 }
 
 /** Another replica that lives, and what it says of one object; undefined when it does not know the object. */
@@ -99,6 +106,12 @@ export function mergeReports(
 		const isSame =
 			entry !== undefined &&
 			(entry.uid === "" || uid === "" || entry.uid === uid);
+		if (isSame && entry.withheld === generation) {
+			total += entry.total;
+			rejected += Math.max(1, entry.rejections.length);
+			rejections.push(...entry.rejections);
+			continue;
+		}
 		if (!isSame || entry.generation < (generation ?? 0)) {
 			// What is in use nowhere here is not missed there.
 			if (generation !== undefined)

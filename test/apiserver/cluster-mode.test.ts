@@ -4,6 +4,7 @@ import type { ClusterReplica } from "../testkit/cluster-replica.ts";
 import { ClusterWorld } from "../testkit/cluster-world.ts";
 import { eventually } from "../testkit/eventually.ts";
 import { type OwnCluster, ownCluster } from "../testkit/kube-cluster.ts";
+import type { Manner } from "../testkit/wire-proxy.ts";
 
 describe("lateen serve --source=kubernetes", () => {
 	let cluster: OwnCluster;
@@ -152,17 +153,38 @@ describe("lateen serve --source=kubernetes", () => {
 		expect((await world.condition("web"))?.message).to.include("2 of 2");
 	});
 
+	it("holds back everywhere what proxies of one replica refuse, also where no proxy was to say so", async () => {
+		const leader = await world.replica("lateen-0");
+		const other = await world.replica("lateen-1");
+		const proxy = await world.proxy(other, "web-1");
+		proxy.manner = refusing("refused by Envoy");
+		await world.answer("good");
+		await world.wait("web", "Programmed");
+		await world.answer("refused by Envoy");
+		await eventually(async () => {
+			const now = await world.condition("web");
+			expect(now).to.deep.include({
+				about: 2,
+				status: "False",
+				reason: "Rejected",
+			});
+			expect(now?.message).to.include("no such thing");
+			expect(now?.message).to.include("Generation 1 of the object stays");
+		});
+		await keeps(world, "web", "refusals");
+		// A proxy that comes to the replica which nobody told but the other gets the good form.
+		const late = await world.proxy(leader, "web-2");
+		await late.until((one) => one.has("good"));
+		expect(late.has("refused by Envoy")).to.equal(false);
+		await world.answer("mended");
+		await world.wait("web", "Programmed");
+		for (const one of [proxy, late]) expect(one.has("mended")).to.equal(true);
+	});
+
 	it("changes nothing for proxies when all replicas start again with a rule that proxies refuse", async () => {
 		const replica = await world.replica("lateen-0");
 		const proxy = await world.proxy(replica, "web-1");
-		proxy.manner = {
-			refuses: (response) =>
-				response.resources.some(({ resource }) =>
-					Buffer.from(resource?.value ?? []).includes("refused by Envoy"),
-				)
-					? "no such thing"
-					: undefined,
-		};
+		proxy.manner = refusing("refused by Envoy");
 		await world.answer("good");
 		await world.answer("other", "other");
 		await world.wait("web", "Programmed");
@@ -226,6 +248,18 @@ describe("lateen serve --source=kubernetes", () => {
 		expect(proxy.has("second")).to.equal(true);
 	}).timeout(120_000);
 });
+
+/** A proxy that refuses whatever holds this text. */
+function refusing(text: string): Manner {
+	return {
+		refuses: ({ resources }) =>
+			resources.some(({ resource }) =>
+				Buffer.from(resource?.value ?? []).includes(text),
+			)
+				? "no such thing"
+				: undefined,
+	};
+}
 
 /** Waits until a replica leads. */
 async function leads(replica: ClusterReplica): Promise<void> {

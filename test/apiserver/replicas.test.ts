@@ -29,6 +29,7 @@ function entry(generation: number): ReportedObject {
 	return {
 		uid: "u1",
 		generation,
+		withheld: generation + 1,
 		total: 2,
 		acknowledged: 1,
 		rejected: 1,
