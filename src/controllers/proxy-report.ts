@@ -265,7 +265,8 @@ export class ProxyReporter {
 		else {
 			const toldMs = this.#underway.get(key)?.toldMs ?? nowMs;
 			this.#underway.set(key, { ref, toldMs });
-			const isDue = nowMs - toldMs >= this.#pace.progressMs;
+			// Timers of the machine may fire a little early.
+			const isDue = nowMs - toldMs >= this.#pace.progressMs - 10;
 			// Before the first report there is nothing that others could wait for.
 			if (before !== undefined && !isDue && next.rejected <= before.rejected)
 				return;

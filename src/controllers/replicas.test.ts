@@ -89,6 +89,26 @@ describe("Replicas", () => {
 		expect(replicas.living).to.deep.equal(["b"]);
 	});
 
+	it("notices the end of a replica with timers that fire early, too", () => {
+		const early = new Replicas({
+			self: "a",
+			clock: {
+				nowMs: () => clock.nowMs(),
+				monotonicMs: () => clock.monotonicMs(),
+				after: (delayMs, callback) =>
+					clock.after(Math.max(0.25, delayMs - 0.5), callback),
+			},
+			logger: silentLogger,
+			metrics: new MetricsRegistry(),
+		});
+		early.putLease({ replica: "b", stamp: "1", isServing: true });
+		clock.pass(19_999);
+		expect(early.living).to.deep.equal(["b"]);
+		clock.pass(2);
+		expect(early.living).to.deep.equal([]);
+		early[Symbol.dispose]();
+	});
+
 	it("does not care what the clocks of machines say", () => {
 		renewed("b", "1");
 		clock.jump(3_600_000);

@@ -43,7 +43,8 @@ interface Life {
 	readonly lease: SeenLease;
 	/** When the renewal was seen; monotonic. */
 	readonly seenMs: number;
-	readonly cancel: () => void;
+	/** Cancels the look at its end. */
+	cancel: () => void;
 }
 
 /** See the head of this file. */
@@ -111,12 +112,8 @@ export class Replicas {
 		)
 			return;
 		before?.cancel();
-		const { clock } = this.#parts;
-		this.#lives.set(replica, {
-			lease,
-			seenMs: clock.monotonicMs(),
-			cancel: clock.after(this.#lifeMs, () => this.#judge(replica)),
-		});
+		const seenMs = this.#parts.clock.monotonicMs();
+		this.#lives.set(replica, { lease, seenMs, cancel: () => undefined });
 		this.#judge(replica);
 	}
 
@@ -183,9 +180,14 @@ export class Replicas {
 	#judge(replica: string): void {
 		const life = this.#lives.get(replica);
 		const { clock, logger } = this.#parts;
-		const lives =
-			life?.lease.isServing === true &&
-			clock.monotonicMs() - life.seenMs < this.#lifeMs;
+		const leftMs =
+			life === undefined ? 0 : life.seenMs + this.#lifeMs - clock.monotonicMs();
+		if (life !== undefined && leftMs > 0) {
+			// Timers of the machine may fire a little early: then there is another look.
+			life.cancel();
+			life.cancel = clock.after(leftMs, () => this.#judge(replica));
+		}
+		const lives = life?.lease.isServing === true && leftMs > 0;
 		if (lives === this.#living.has(replica)) return;
 		if (lives) {
 			this.#living.add(replica);
