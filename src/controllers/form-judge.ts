@@ -198,8 +198,7 @@ export class FormJudge {
 			// Of what an earlier process has proven is not known in which types.
 			this.#parts.known.of(form.ref).wasProvenEarlier(form.content);
 		const hasPeers =
-			this.#parts.present.proxiesOf(software).size > 1 ||
-			forms.some(isElsewhere);
+			present.hasOthers(software, new Set([proxy])) || forms.some(isElsewhere);
 		// Others accept each of these; with nobody to compare, they may still not go together.
 		if (hasPeers && forms.every(isProven)) return;
 		const suspects = this.#suspects(forms.filter((form) => !isProven(form)));

@@ -33,12 +33,14 @@ export class PresentSoftware {
 		return new Set([...this.#awaited.keys(), ...this.#connected.keys()]);
 	}
 
-	/** Proxies that have this software now. */
-	proxiesOf(software: string): ReadonlySet<string> {
-		return new Set(this.#connected.get(software)?.keys());
+	/** Whether proxies other than these have this software now. */
+	hasOthers(software: string, known: ReadonlySet<string>): boolean {
+		for (const proxy of this.#connected.get(software)?.keys() ?? [])
+			if (!known.has(proxy)) return true;
+		return false;
 	}
 
-	/** Those of them that have been here for some time. */
+	/** Proxies that have this software and have been here for some time. */
 	*settledOf(software: string, forMs: number): Iterable<string> {
 		const untilMs = this.#clock.monotonicMs() - forMs;
 		for (const [proxy, { sinceMs }] of this.#connected.get(software) ?? [])

@@ -7,7 +7,7 @@ function start(...proxies: readonly string[]) {
 	const heard: string[] = [];
 	const opinion = new SecondOpinion(
 		clock,
-		() => new Set(proxies),
+		(_, known) => proxies.some((one) => !known.has(one)),
 		({ verdict, by }) => {
 			const versions = verdict.resources.map(({ version }) => version);
 			heard.push(`${versions.join()} by ${[...by].join()}`);

@@ -34,18 +34,22 @@ interface Waiting {
  */
 export class SecondOpinion {
 	readonly #clock: Clock;
-	readonly #proxiesOf: (software: string) => ReadonlySet<string>;
+	readonly #hasOthers: (
+		software: string,
+		known: ReadonlySet<string>,
+	) => boolean;
 	readonly #listener: (heard: HeardRefusal) => void;
 	/** By software and version. */
 	readonly #waiting = new Map<string, Waiting>();
 
+	/** @param hasOthers whether proxies other than these have the software now */
 	constructor(
 		clock: Clock,
-		proxiesOf: (software: string) => ReadonlySet<string>,
+		hasOthers: (software: string, known: ReadonlySet<string>) => boolean,
 		listener: (heard: HeardRefusal) => void,
 	) {
 		this.#clock = clock;
-		this.#proxiesOf = proxiesOf;
+		this.#hasOthers = hasOthers;
 		this.#listener = listener;
 	}
 
@@ -57,9 +61,7 @@ export class SecondOpinion {
 			const before = this.#waiting.get(key);
 			before?.by.add(proxy);
 			const by = before?.by ?? new Set([proxy]);
-			const hasOthers = [...this.#proxiesOf(software)].some(
-				(one) => !by.has(one),
-			);
+			const hasOthers = this.#hasOthers(software, by);
 			if (!hasOthers || this.#waiting.size >= maxWaiting) {
 				before?.cancel();
 				this.#waiting.delete(key);
