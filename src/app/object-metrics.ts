@@ -31,6 +31,10 @@ export function addObjectMetrics(
 		"lateen_proxy_scopes",
 		"Different sets of rules among connected proxies; each set is generated once.",
 	);
+	const editions = registry.gauge(
+		"lateen_mesh_editions",
+		"Editions of the mesh besides the one for everybody: for proxies of software that refuses an object, and for one that is asked about one.",
+	);
 	const generated = registry.counter(
 		"lateen_xds_generated_total",
 		"Resources that were built and encoded, by type.",
@@ -50,6 +54,7 @@ export function addObjectMetrics(
 			findings.set(counts.get(reason) ?? 0, { reason });
 		services.set(mesh?.services.size ?? 0);
 		scopes.set(parts.catalog.scopes);
+		editions.set(parts.catalog.editions);
 		for (const [type, count] of parts.catalog.generated) {
 			generated.add(count - (counted.get(type) ?? 0), { type });
 			counted.set(type, count);

@@ -472,6 +472,28 @@ describe("an object that a real Envoy refuses", function () {
 		await eventually(() => sayEach([strict, usual], "mended"));
 	});
 
+	it("is held back for one that is ill only until another comes that takes it", async () => {
+		mesh = await LiveMesh.start(serviceYaml("echo"));
+		mesh.write("object.yaml", saying("echo", "good", { regex: longRegex }));
+		const ill = await mesh.caller("default/ill", { args: shortRegexes });
+		await eventually(async () => {
+			const told = await toldOf(mesh, "RouteRule/default/echo");
+			expect(told.message).to.include("nothing of it is in force");
+		});
+		const before = await refusals(ill);
+		const well = await mesh.caller("default/well");
+		await eventually(
+			() => expectBody(`http://echo/abcdef/${"0".repeat(20)}`, "good")(well),
+			20_000,
+		);
+		await eventually(async () => {
+			const told = await toldOf(mesh, "RouteRule/default/echo");
+			expect(told.message).to.include("1 of 2 proxies");
+			expect(told.message).to.include("default/ill");
+		});
+		expect(await refusals(ill)).to.be.at.most(before + 1);
+	});
+
 	it("is kept from the version that refuses it, which gets everything else that changes beside it", async () => {
 		mesh = await LiveMesh.start(serviceYaml("echo"));
 		mesh.write("object.yaml", saying("echo", "good", { exact: "/one" }));
