@@ -62,7 +62,15 @@ export function watchReplicas(options: WatchReplicasOptions): {
 	return {
 		allListed,
 		run: async (signal) => {
-			await Promise.all([leases.run(signal), reports.run(signal)]);
+			const stop = reports.status.subscribe(({ isMissing }) => {
+				// Without the CRD nobody can report, and what is said is about this replica alone.
+				if (isMissing) listed("reports");
+			});
+			try {
+				await Promise.all([leases.run(signal), reports.run(signal)]);
+			} finally {
+				stop();
+			}
 		},
 	};
 }

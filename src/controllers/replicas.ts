@@ -56,7 +56,8 @@ export class Replicas {
 	readonly #reports = new Map<string, ProxyReport>();
 	/** By replica, then by key of the object. */
 	readonly #entries = new Map<string, Map<string, ReportedObject>>();
-	readonly #living = new Set<string>();
+	/** Sorted. */
+	#living: readonly string[] = [];
 	readonly #listeners = new Set<(refs: Iterable<ObjectRef>) => void>();
 	readonly #totalsListeners = new Set<() => void>();
 
@@ -68,7 +69,7 @@ export class Replicas {
 			"Replicas of the control plane that live, this one among them.",
 		);
 		gauge.set(1);
-		this.subscribeTotals(() => gauge.set(1 + this.#living.size));
+		this.subscribeTotals(() => gauge.set(1 + this.#living.length));
 	}
 
 	[Symbol.dispose](): void {
@@ -78,12 +79,12 @@ export class Replicas {
 
 	/** The other replicas that live, by name. */
 	get living(): readonly string[] {
-		return [...this.#living].sort();
+		return this.#living;
 	}
 
 	/** What the other replicas that live say of one object. */
 	on(key: string): readonly OtherReplica[] {
-		return this.living.map((name) => ({
+		return this.#living.map((name) => ({
 			name,
 			entry: this.#entries.get(name)?.get(key),
 		}));
@@ -188,12 +189,13 @@ export class Replicas {
 			life.cancel = clock.after(leftMs, () => this.#judge(replica));
 		}
 		const lives = life?.lease.isServing === true && leftMs > 0;
-		if (lives === this.#living.has(replica)) return;
+		if (lives === this.#living.includes(replica)) return;
+		const others = this.#living.filter((one) => one !== replica);
 		if (lives) {
-			this.#living.add(replica);
+			this.#living = [...others, replica].sort();
 			logger.info("Another replica of the control plane serves.", { replica });
 		} else {
-			this.#living.delete(replica);
+			this.#living = others;
 			if (life?.lease.isServing === true)
 				logger.warn(
 					"Another replica of the control plane is gone: it does not renew its Lease. What its proxies had does not count any more.",
@@ -233,7 +235,7 @@ export class Replicas {
 			changed.push(...parseKey(key));
 		}
 		if (entries.size === 0) this.#entries.delete(replica);
-		if (changed.length === 0 || !this.#living.has(replica)) return;
+		if (changed.length === 0 || !this.#living.includes(replica)) return;
 		for (const listener of [...this.#listeners]) listener(changed);
 	}
 }

@@ -11,11 +11,13 @@ import {
 	ReplicaPresence,
 } from "../../src/kube/replica-reports.ts";
 import { addWatchMetrics } from "../../src/kube/watch-metrics.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
 import { MetricsRegistry } from "../../src/observability/metrics.ts";
 import { reportShards } from "../../src/reconcilers/proxy-report.ts";
 import { eventually } from "../testkit/eventually.ts";
+import { FastClock } from "../testkit/fast-clock.ts";
 import {
 	type KubeCluster,
 	kubectl,
@@ -97,6 +99,7 @@ describe("replicas on an API server", () => {
 	function replica(
 		name: string,
 		objects: ReadonlyMap<string, ReportedObject>,
+		clock: Clock = systemClock,
 	): { readonly presence: ReplicaPresence; stop(): Promise<void> } {
 		const presence: ReplicaPresence = new ReplicaPresence({
 			client: new ObjectClient(connection),
@@ -106,7 +109,7 @@ describe("replicas on an API server", () => {
 				for (let shard = 0; shard < reportShards; shard++)
 					await presence.write(shard, shard === 3 ? objects : new Map());
 			},
-			clock: systemClock,
+			clock,
 			logger: silentLogger,
 		});
 		const own = new AbortController();
@@ -170,6 +173,26 @@ describe("replicas on an API server", () => {
 		expect(heard).to.deep.equal([[], [{ name: "lateen-0", entry: undefined }]]);
 		// The first still runs, as a process that was frozen does; it must not be waited for.
 		expect(first.presence.isPresent.value).to.equal(true);
+	});
+
+	it("are there again with everything when somebody has removed what they left", async () => {
+		const { presence } = replica(
+			"lateen-0",
+			new Map([[key, entry(3)]]),
+			new FastClock(20),
+		);
+		await eventually(() => expect(seen.living).to.deep.equal(["lateen-0"]));
+		const heard: unknown[] = [];
+		seen.subscribeTotals(() => heard.push(seen.on(key)));
+		await kubectl(cluster, [
+			...["-n", namespace, "delete", "leases,proxyreports", "--all"],
+		]);
+		await eventually(() =>
+			expect(heard.at(-1)).to.deep.equal([
+				{ name: "lateen-0", entry: entry(3) },
+			]),
+		);
+		expect(presence.isPresent.value).to.equal(true);
 	});
 
 	it("report in objects that say whose they are, and belong to a Lease that does", async () => {
