@@ -1,9 +1,14 @@
+import { setTimeout } from "node:timers/promises";
 import { expect } from "chai";
 import { runLateen } from "../cli/run-lateen.ts";
 import type { ClusterReplica } from "../testkit/cluster-replica.ts";
 import { ClusterWorld } from "../testkit/cluster-world.ts";
 import { eventually } from "../testkit/eventually.ts";
-import { type OwnCluster, ownCluster } from "../testkit/kube-cluster.ts";
+import {
+	ApiClient,
+	type OwnCluster,
+	ownCluster,
+} from "../testkit/kube-cluster.ts";
 import type { Manner } from "../testkit/wire-proxy.ts";
 
 describe("lateen serve --source=kubernetes", () => {
@@ -101,6 +106,55 @@ describe("lateen serve --source=kubernetes", () => {
 		}
 		await world.wait("web", "Programmed");
 		expect(behind.has("second")).to.equal(true);
+	});
+
+	it("never calls a rule live before every proxy of every replica has it, however fast it changes", async () => {
+		const replicas = [
+			await world.replica("lateen-0"),
+			await world.replica("lateen-1"),
+		] as const;
+		const proxies = [
+			await world.proxy(replicas[0], "web-1"),
+			await world.proxy(replicas[1], "web-2"),
+			await world.proxy(replicas[1], "web-3"),
+		];
+		const text = (generation: number) => `answer ${generation}.`;
+		await world.answer(text(1));
+		await world.wait("web", "Programmed");
+		/** Generations that some proxy lacked when they were called live. */
+		const lies: number[] = [];
+		const live: number[] = [];
+		const last = 40;
+		const stop = await world.watchRule("web", (seen) => {
+			if (seen.status !== "True") return;
+			live.push(seen.about);
+			const later = Array.from(
+				{ length: last + 1 - seen.about },
+				(_, at) => seen.about + at,
+			);
+			const isTrue = proxies.every((proxy) =>
+				later.some((generation) => proxy.has(text(generation))),
+			);
+			if (!isTrue) lies.push(seen.about);
+		});
+		using client = await ApiClient.of(cluster);
+		for (let generation = 2; generation <= last; generation++) {
+			const slow = proxies[generation % 4];
+			if (slow !== undefined) slow.manner = "silent";
+			await client.ask(
+				"PATCH",
+				`/apis/lateen.dev/v1alpha1/namespaces/${world.namespace}/routerules/web`,
+				{ spec: { respond: { status: 200, body: text(generation) } } },
+				{ "content-type": "application/merge-patch+json" },
+			);
+			await setTimeout(generation % 3 === 0 ? 150 : 5);
+			slow?.speak();
+			if (generation % 5 === 0) await world.wait("web", "Programmed");
+		}
+		await world.wait("web", "Programmed");
+		await stop();
+		expect(lies).to.deep.equal([]);
+		expect(live).to.include(last);
 	});
 
 	it("says nothing else of a rule that nobody touched while replicas come and go in order", async () => {

@@ -1,5 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { loadKubeConfig } from "../../src/kube/kube-config.ts";
+import { openConnection } from "../../src/kube/open-connection.ts";
+import { resources } from "../../src/kube/resources.ts";
+import { watch } from "../../src/kube/watcher.ts";
+import { systemClock } from "../../src/lib/system-clock.ts";
+import { silentLogger } from "../../src/observability/logger.ts";
 import { ClusterReplica } from "./cluster-replica.ts";
 import { type KubeCluster, kubectl, newNamespace } from "./kube-cluster.ts";
 import { WireProxy } from "./wire-proxy.ts";
@@ -155,6 +161,43 @@ spec:
 			if (condition !== undefined) seen.push(condition);
 		});
 		return seen;
+	}
+
+	/** Hears of every state of `Programmed` of a rule as soon as the API server tells; answers how to end that. */
+	async watchRule(
+		rule: string,
+		listener: (seen: SeenCondition) => void,
+	): Promise<() => Promise<void>> {
+		const access = await loadKubeConfig({
+			kubeconfig: this.cluster.kubeconfig,
+			environment: {},
+			clock: systemClock,
+		});
+		const connection = openConnection(access, {
+			clock: systemClock,
+			userAgent: "lateen-test",
+		});
+		const stopping = new AbortController();
+		const watcher = watch<SeenCondition | undefined>({
+			connection,
+			resource: resources.RouteRule,
+			namespace: this.namespace,
+			fieldSelector: `metadata.name=${rule}`,
+			project: (object) => seenIn(object as never, "Programmed"),
+			onChange: (change) => {
+				if (change.type === "listed") return;
+				for (const { op, value } of change.changes)
+					if (op === "put" && value !== undefined) listener(value);
+			},
+			clock: systemClock,
+			logger: silentLogger,
+		});
+		const running = watcher.run(stopping.signal);
+		return async () => {
+			stopping.abort();
+			await running;
+			await connection[Symbol.asyncDispose]();
+		};
 	}
 
 	/** Starts a replica and waits until it is ready. */
