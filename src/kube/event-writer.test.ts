@@ -18,6 +18,8 @@ class Fixture {
 	readonly state = new WritableSignal(true);
 	readonly logged: string[] = [];
 	readonly metrics = new MetricsRegistry();
+	/** Uids of objects other than those made of their names. */
+	readonly uids = new Map<string, string>();
 	readonly writer: KubeEventWriter;
 
 	constructor(server = new MemoryApiServer()) {
@@ -31,7 +33,10 @@ class Fixture {
 			leader: { state: this.state, isLeader: () => this.state.value },
 			pacer: new WritePacer(this.clock),
 			instance: "pod_1",
-			uidOf: ({ name }) => (name === "asked" ? undefined : `uid-of-${name}`),
+			uidOf: ({ name }) =>
+				name === "asked"
+					? undefined
+					: (this.uids.get(name) ?? `uid-of-${name}`),
 			clock: this.clock,
 			logger,
 			metrics: this.metrics,
@@ -99,6 +104,18 @@ describe("KubeEventWriter", () => {
 				uid: "uid-of-x",
 			},
 		});
+	});
+
+	it("begins anew for an object that bears the name of one that is gone", async () => {
+		const one = new Fixture();
+		one.note();
+		await one.pass(0);
+		one.uids.set("x", "another-uid");
+		one.note();
+		await one.pass(0);
+		const uids = (await one.events()).map((made) => made["regarding"]);
+		expect(uids).to.have.length(2);
+		expect(JSON.stringify(uids)).to.include("another-uid");
 	});
 
 	it("counts the same again in one series, in one update a minute", async () => {

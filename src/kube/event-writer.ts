@@ -73,6 +73,8 @@ const actions: Readonly<Record<string, string>> = {
 
 interface Series {
 	readonly event: NotedEvent;
+	/** Of the object when it was first noted, where that was known. */
+	readonly uid: string | undefined;
 	/** How often it was noted here. */
 	count: number;
 	/** How many of these the server has been told of. */
@@ -129,10 +131,15 @@ export class KubeEventWriter implements EventWriter, Disposable {
 		this.#forgetIdle(monotonicMs);
 		const told = this.#bounded(event);
 		const key = keyOf(told);
+		const uid = this.#parts.uidOf(told.about);
+		// What bears the name of an object that is gone begins anew.
+		if (uid !== undefined && (this.#series.get(key)?.uid ?? uid) !== uid)
+			this.#forget(key);
 		const before = this.#series.get(key);
 		this.#series.delete(key);
 		const series: Series = before ?? {
 			event: told,
+			uid,
 			count: 0,
 			told: 0,
 			lastMs: 0,
