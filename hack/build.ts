@@ -1,13 +1,15 @@
 /**
  * Builds `dist/lateen.js`, the program of the npm package: one file that needs
  * nothing but Node, with a source map so that stack traces name our sources.
+ * `dist/kubectl-lateen.js` is the same under the name that kubectl looks for.
  */
-import { chmod, rm } from "node:fs/promises";
+import { chmod, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..");
 const OUT = join(ROOT, "dist/lateen.js");
+const PLUGIN = join(ROOT, "dist/kubectl-lateen.js");
 
 await rm(join(ROOT, "dist"), { recursive: true, force: true });
 // esbuild has told what is wrong; a stack of ours would only hide it.
@@ -29,4 +31,7 @@ const result = await build({
 	},
 }).catch(() => undefined);
 if (result === undefined) process.exitCode = 1;
-else await chmod(OUT, 0o755);
+else {
+	await writeFile(PLUGIN, '#!/usr/bin/env node\nimport "./lateen.js";\n');
+	for (const program of [OUT, PLUGIN]) await chmod(program, 0o755);
+}

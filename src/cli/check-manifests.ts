@@ -37,12 +37,22 @@ export interface CheckedManifests {
 	readonly problems: readonly ManifestProblem[];
 }
 
-/** Reads files, checks each object, and builds the mesh of the good ones. */
+/** What files are laid over. */
+export interface ManifestBase {
+	readonly objects: Objects;
+	/** Of objects in files that name none. */
+	readonly namespace: string;
+}
+
+/** Reads files, checks each object, and builds the mesh of the good ones, with those of a base that they do not name. */
 export async function checkManifests(
 	inputs: readonly ManifestInput[],
+	base?: ManifestBase,
 ): Promise<CheckedManifests> {
-	const read = await readDirectory(inputs);
-	const build = buildMesh(read.objects);
+	const read = await readDirectory(inputs, base?.namespace);
+	const build = buildMesh(
+		base === undefined ? read.objects : laidOver(read.objects, base.objects),
+	);
 	const problems: readonly ManifestProblem[] = [
 		...read.problems.map(({ severity, message, ...place }) => ({
 			severity,
@@ -61,14 +71,18 @@ export async function checkManifests(
 				...placeOf(position),
 			})),
 		),
-		...build.findings.map(({ about, path, reason, message }) => ({
-			severity: "warning" as const,
-			object: printRef(about),
-			reason,
-			path,
-			message,
-			...placeOf(read.placeOf(about)),
-		})),
+		...build.findings
+			.filter(
+				({ about }) => base === undefined || read.placeOf(about) !== undefined,
+			)
+			.map(({ about, path, reason, message }) => ({
+				severity: "warning" as const,
+				object: printRef(about),
+				reason,
+				path,
+				message,
+				...placeOf(read.placeOf(about)),
+			})),
 	];
 	return {
 		objects: countObjects(read.objects),
@@ -89,6 +103,28 @@ export function printProblem(problem: ManifestProblem): string {
 		...(path === "" ? [] : [path]),
 		message,
 	].join(": ");
+}
+
+/** All objects of both; of one that stands in both, the upper form is taken, which is as old as the object. */
+function laidOver(upper: Objects, lower: Objects): Objects {
+	const under: Readonly<Record<string, ReadonlyMap<string, ApiObject>>> = lower;
+	return Object.fromEntries(
+		Object.entries(upper).map(
+			([kind, map]: [string, ReadonlyMap<string, ApiObject>]) => {
+				const all = new Map(under[kind]);
+				for (const [key, object] of map)
+					all.set(key, withAgeOf(object, all.get(key)));
+				return [kind, all];
+			},
+		),
+	) as unknown as Objects;
+}
+
+/** Of rules that are equal otherwise, the older one is first. */
+function withAgeOf(object: ApiObject, known: ApiObject | undefined): ApiObject {
+	// What is new is younger than all that there is.
+	const createdMs = known?.metadata.createdMs ?? Number.MAX_SAFE_INTEGER;
+	return { ...object, metadata: { ...object.metadata, createdMs } };
 }
 
 function placesOf({

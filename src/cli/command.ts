@@ -1,5 +1,9 @@
 import { parseFlags } from "../settings/parse-flags.ts";
-import { type Environment, readSettings } from "../settings/read-settings.ts";
+import {
+	type Environment,
+	readSettings,
+	type SettingOrigin,
+} from "../settings/read-settings.ts";
 import { clientSchema } from "../settings/schema.ts";
 import {
 	environmentName,
@@ -32,6 +36,8 @@ export interface Command extends CommandDescription {
 /** What a command gets to see once its command line is understood. */
 export interface Call<S extends Schema> {
 	readonly values: Values<S>;
+	/** Where each value that there is comes from. */
+	readonly origins: ReadonlyMap<string, SettingOrigin>;
 	readonly positionals: readonly string[];
 	readonly terminal: Terminal;
 	/** Says what is wrong with the command line, where help is found, and answers with the exit code for it. */
@@ -58,7 +64,11 @@ export function defineCommand<S extends Schema>(
 			});
 			if (problems.length > 0) return usageError(...problems);
 			if (!read.ok) return usageError(...read.problems);
-			return run({ values: read.settings, positionals, terminal, usageError });
+			const origins = new Map(
+				read.effective.map(({ name, origin }) => [name, origin]),
+			);
+			const { settings: values } = read;
+			return run({ values, origins, positionals, terminal, usageError });
 		},
 	};
 }

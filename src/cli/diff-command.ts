@@ -12,8 +12,11 @@ import {
 	printProblem,
 } from "./check-manifests.ts";
 import { type Call, defineCommand } from "./command.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
-import { listOf, textOf } from "./json-fields.ts";
+import { textOf } from "./json-fields.ts";
+import { namespaceOption } from "./namespace-option.ts";
+import { qualifiedName } from "./offline-proxy.ts";
 import { originsOfChange, printChange } from "./print-change.ts";
 import { plain } from "./print-table.ts";
 import { outputOption, printValue } from "./print-value.ts";
@@ -25,7 +28,8 @@ import {
 } from "./proxy-changes.ts";
 import { askSnapshot, wantedOf } from "./proxy-snapshot.ts";
 import { findInputs } from "./read-inputs.ts";
-import { askServer, ServerError } from "./server-client.ts";
+import { ServerError } from "./server-client.ts";
+import { withControlPlane } from "./with-control-plane.ts";
 
 const options = {
 	from: {
@@ -53,6 +57,7 @@ const options = {
 		help: "Only one line for each proxy",
 	},
 	output: outputOption,
+	...namespaceOption,
 	...clientSchema,
 } as const;
 
@@ -66,6 +71,7 @@ export const diffCommand = defineCommand(
 		usage: "[FILE|DIR|-] ... [--from FILE|DIR] [flags]",
 		details: [
 			"Takes the files (the current folder when none is named) for everything there is, as `lateen serve` takes its folder, renders them for each connected proxy of the running server, and compares that with what the server has the proxy use. With --from, it compares two sets of files, without a server: for every Pod and gateway in them.",
+			"In a Kubernetes cluster it takes the files for what `kubectl apply` is given: objects that they do not name stay as they are there. It reads the objects with the user's own rights, which takes the verb list on all kinds that a mesh is made of, in all namespaces.",
 			"For each proxy there is one line that says what differs; then comes a unified diff of each Envoy resource, once for all proxies for which it is the same, with the objects it comes from.",
 			"The exit code is 0 when nothing differs and 1 when something does; 2 and more are troubles, among them an object that is refused (4), which is left out.",
 		],
@@ -108,18 +114,41 @@ async function runDiff(call: DiffCall): Promise<ExitCode> {
 	if (!found.ok) return usageError(...found.problems);
 	const base = await findInputs(values.from, terminal);
 	if (!base.ok) return usageError(...base.problems);
+	if (!offline)
+		return withControlPlane(call, async (plane) => {
+			const objects = await plane.objects();
+			const after = await checkManifests(
+				found.inputs,
+				objects && {
+					objects,
+					namespace: plane.namespace,
+				},
+			);
+			return tellDiffs(after, () => serverDiffs(after, plane, call), call);
+		});
 	// Of an object that stands in both, the first is taken.
 	const after = await checkManifests(
 		values.partial ? [...found.inputs, ...base.inputs] : found.inputs,
 	);
+	const before = await checkManifests(base.inputs);
+	return tellDiffs(after, () => offlineDiffs(before, after, call), call);
+}
+
+async function tellDiffs(
+	after: CheckedManifests,
+	makeDiffs: () =>
+		| readonly ProxyDiff[]
+		| ExitCode
+		| Promise<readonly ProxyDiff[] | ExitCode>,
+	call: DiffCall,
+): Promise<ExitCode> {
+	const { terminal } = call;
 	const refused = after.problems.filter(
 		({ severity, reason }) => severity === "error" && reason === "Invalid",
 	);
 	for (const problem of refused)
 		terminal.err(`${plain(printProblem(problem))}\n`);
-	const diffs = offline
-		? offlineDiffs(await checkManifests(base.inputs), after, call)
-		: await serverDiffs(after, call);
+	const diffs = await makeDiffs();
 	if (typeof diffs === "number") return diffs;
 	await printDiffs(diffs, call);
 	if (refused.length > 0) {
@@ -162,13 +191,17 @@ function offlineDiffs(
 
 async function serverDiffs(
 	after: CheckedManifests,
+	plane: ControlPlane,
 	{ values, terminal }: DiffCall,
 ): Promise<readonly ProxyDiff[] | ExitCode> {
-	const connected = listOf(await askServer(values, "/v1/proxies"), "proxies");
+	const connected = await plane.proxies();
+	const wanted = values.proxy.map((name) =>
+		qualifiedName(name, plane.namespace),
+	);
 	const asked = connected.filter(
 		(one) =>
 			values.proxy.length === 0 ||
-			values.proxy.some((name) =>
+			wanted.some((name) =>
 				[textOf(one, "workload"), textOf(one, "id")].includes(name),
 			),
 	);
@@ -184,7 +217,7 @@ async function serverDiffs(
 	catalog.update(after.build.mesh);
 	const diffs: ProxyDiff[] = [];
 	for (const one of asked) {
-		const diff = await serverDiff(textOf(one, "id"), catalog, values);
+		const diff = await serverDiff(textOf(one, "id"), catalog, plane);
 		if (diff !== undefined) diffs.push(diff);
 	}
 	return diffs;
@@ -193,10 +226,10 @@ async function serverDiffs(
 async function serverDiff(
 	id: string,
 	catalog: Catalog,
-	where: DiffCall["values"],
+	plane: ControlPlane,
 ): Promise<ProxyDiff | undefined> {
 	try {
-		const snapshot = await askSnapshot(where, id);
+		const snapshot = await askSnapshot(plane, id);
 		const { proxy, variant } = snapshot;
 		const before = wantedOf(snapshot);
 		const targets = (before.get("listener") ?? []).map(({ name }) => name);

@@ -8,7 +8,9 @@ import type { Proxy } from "../xds/proxy.ts";
 import { renderProxy } from "../xds/render.ts";
 import { checkManifests, printProblem } from "./check-manifests.ts";
 import { type Call, defineCommand } from "./command.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
+import { namespaceOption } from "./namespace-option.ts";
 import { type ObjectPlaces, placed } from "./object-places.ts";
 import { offlineProxy, qualifiedName } from "./offline-proxy.ts";
 import { printExplanation } from "./print-explanation.ts";
@@ -17,12 +19,13 @@ import { outputOption, printValue } from "./print-value.ts";
 import { askSnapshot, type ProxySnapshot, wantedOf } from "./proxy-snapshot.ts";
 import { findInputs } from "./read-inputs.ts";
 import { ServerError } from "./server-client.ts";
+import { withControlPlane } from "./with-control-plane.ts";
 
 const options = {
 	from: {
 		type: "text",
 		placeholder: "NAMESPACE/NAME",
-		help: "Workload that sends the request; the namespace is `default` when left out",
+		help: "Workload that sends the request",
 	},
 	gateway: {
 		type: "text",
@@ -47,6 +50,7 @@ const options = {
 		help: "The workload's traffic reaches its proxy by iptables; only with files, since a server knows",
 	},
 	output: outputOption,
+	...namespaceOption,
 	...clientSchema,
 } as const;
 
@@ -96,7 +100,7 @@ interface Subject {
 }
 
 async function runExplain(call: ExplainCall): Promise<ExitCode> {
-	const { values, positionals, terminal, usageError } = call;
+	const { values, positionals, usageError } = call;
 	const [url, ...paths] = positionals;
 	const problems: string[] = [];
 	const target = url === undefined ? undefined : parseTarget(url);
@@ -120,12 +124,29 @@ async function runExplain(call: ExplainCall): Promise<ExitCode> {
 	});
 	if (problems.length > 0 || url === undefined || target === undefined)
 		return usageError(...problems);
-	const subject =
-		paths.length > 0
-			? await subjectOfFiles(call, paths, target)
-			: await subjectOfServer(call);
-	if (typeof subject === "number") return subject;
-	const { proxy, config, places, notes } = subject;
+	const tell = async (subject: Subject | ExitCode): Promise<ExitCode> =>
+		typeof subject === "number"
+			? subject
+			: explain(subject, { url, target, headers }, call);
+	return paths.length > 0
+		? tell(await subjectOfFiles(call, paths, target))
+		: withControlPlane(call, async (plane) =>
+				tell(await subjectOfServer(plane, call)),
+			);
+}
+
+/** The request that is walked through. */
+interface AskedRequest {
+	readonly url: string;
+	readonly target: Target;
+	readonly headers: readonly (readonly [string, string])[];
+}
+
+async function explain(
+	{ proxy, config, places, notes }: Subject,
+	{ url, target, headers }: AskedRequest,
+	{ values, terminal }: ExplainCall,
+): Promise<ExitCode> {
 	if (proxy.kind === "grpc") {
 		terminal.err(
 			"lateen explain: A gRPC client has no proxy; `lateen explain` walks the configuration of Envoys.\n",
@@ -182,16 +203,17 @@ async function subjectOfFiles(
 	for (const problem of checked.problems)
 		if (problem.severity === "error")
 			terminal.err(`${plain(printProblem(problem))}\n`);
+	const { namespace = "default" } = values;
 	const proxy = offlineProxy(
 		values.gateway === undefined
 			? {
 					kind: "sidecar",
-					workload: qualifiedName(values.from ?? ""),
+					workload: qualifiedName(values.from ?? "", namespace),
 					attachment: values.captured ? "captured" : "explicit",
 				}
 			: {
 					kind: "gateway",
-					workload: qualifiedName(values.gateway),
+					workload: qualifiedName(values.gateway, namespace),
 					listen: `0.0.0.0:${port}`,
 				},
 	);
@@ -210,14 +232,14 @@ async function subjectOfFiles(
 	};
 }
 
-async function subjectOfServer({
-	values,
-	terminal,
-}: ExplainCall): Promise<Subject | ExitCode> {
+async function subjectOfServer(
+	plane: ControlPlane,
+	{ values, terminal }: ExplainCall,
+): Promise<Subject | ExitCode> {
 	try {
 		const snapshot = await askSnapshot(
-			values,
-			qualifiedName(values.from ?? values.gateway ?? ""),
+			plane,
+			qualifiedName(values.from ?? values.gateway ?? "", plane.namespace),
 		);
 		return {
 			proxy: snapshot.proxy,

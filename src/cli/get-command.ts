@@ -1,18 +1,19 @@
 import { clientSchema } from "../settings/schema.ts";
 import { type Call, defineCommand } from "./command.ts";
+import type { ControlPlane, StatusSelection } from "./control-plane.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
 import { printEvents } from "./get-events.ts";
-import { listOf, textOf } from "./json-fields.ts";
+import { textOf } from "./json-fields.ts";
+import { namespacesOption } from "./namespace-option.ts";
 import { columnWidths, plain, printRow, printTable } from "./print-table.ts";
 import { printValue } from "./print-value.ts";
-import { askServer, ServerError } from "./server-client.ts";
+import { ServerError } from "./server-client.ts";
 import {
 	type NamedObject,
 	parseKind,
 	parseObjectName,
 	type StatusKind,
 	statusKinds,
-	statusPath,
 } from "./status-kinds.ts";
 import {
 	conditionIn,
@@ -22,21 +23,10 @@ import {
 	statusHeading,
 	statusRow,
 } from "./status-rows.ts";
-import { watchOn } from "./watch-on.ts";
+import { withControlPlane } from "./with-control-plane.ts";
 
 const options = {
-	namespace: {
-		type: "text",
-		default: "default",
-		short: "n",
-		placeholder: "NAMESPACE",
-		help: "Objects of this namespace",
-	},
-	allNamespaces: {
-		type: "boolean",
-		short: "A",
-		help: "Objects of all namespaces",
-	},
+	...namespacesOption,
 	output: {
 		type: "choice",
 		values: ["table", "wide", "json", "yaml"],
@@ -60,8 +50,6 @@ interface Asked {
 	/** Undefined for all kinds. */
 	readonly kind: StatusKind | undefined;
 	readonly one: NamedObject | undefined;
-	readonly path: string;
-	includes(object: unknown): boolean;
 	readonly columns: StatusColumns;
 }
 
@@ -101,11 +89,13 @@ export const getCommand = defineCommand(
 			return call.usageError(`What is ${JSON.stringify(more[0])}?`);
 		if (first === "events" || first === "event")
 			return second === undefined && !call.values.watch
-				? printEvents(call)
+				? withControlPlane(call, (plane) => printEvents(plane, call))
 				: call.usageError("`get events` takes no name and no --watch.");
 		const asked = parseAsked(first, second, call);
 		if (typeof asked === "string") return call.usageError(asked);
-		return call.values.watch ? watch(asked, call) : show(asked, call);
+		return withControlPlane(call, (plane) =>
+			call.values.watch ? watch(asked, plane, call) : show(asked, plane, call),
+		);
 	},
 );
 
@@ -120,36 +110,43 @@ function parseAsked(
 	const kind = all ? undefined : parseKind(first.split("/", 1)[0] ?? "");
 	if (typeof kind === "string") return kind;
 	const named = [first, ...(second === undefined ? [] : [second])].join("/");
-	const one = named.includes("/")
-		? parseObjectName(named, values.namespace)
-		: undefined;
+	const one = named.includes("/") ? parseObjectName(named) : undefined;
 	if (typeof one === "string") return one;
-	const namespace = values.allNamespaces ? undefined : values.namespace;
-	const columns = {
-		namespace: values.allNamespaces && kind?.isNamespaced !== false,
-		kind: all,
-		destination: kind?.kind !== "Mesh",
-		wide: values.output === "wide",
-	};
-	if (one !== undefined)
-		return { kind, one, columns, path: statusPath(one), includes: () => true };
-	const ofKind = kind === undefined ? "" : `/${kind.kind}`;
 	return {
 		kind,
 		one,
-		columns,
-		path: `/v1/status${ofKind}`,
-		includes: (object: unknown) =>
-			namespace === undefined ||
-			["", namespace].includes(textOf(object, "namespace")),
+		columns: {
+			namespace: values.allNamespaces && kind?.isNamespaced !== false,
+			kind: all,
+			destination: kind?.kind !== "Mesh",
+			wide: values.output === "wide",
+		},
 	};
 }
 
-async function show(asked: Asked, call: GetCall): Promise<ExitCode> {
+function selectionOf(
+	{ kind, one }: Asked,
+	{ namespace }: ControlPlane,
+	{ values }: GetCall,
+): StatusSelection {
+	if (one !== undefined)
+		return { kind, namespace: one.namespace ?? namespace, name: one.name };
+	return {
+		kind,
+		namespace: values.allNamespaces ? undefined : namespace,
+		name: undefined,
+	};
+}
+
+async function show(
+	asked: Asked,
+	plane: ControlPlane,
+	call: GetCall,
+): Promise<ExitCode> {
 	const { values, terminal } = call;
-	let answer: unknown;
+	let objects: readonly unknown[];
 	try {
-		answer = await askServer(values, asked.path);
+		objects = await plane.statuses(selectionOf(asked, plane, call));
 	} catch (error) {
 		if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")
 			throw error;
@@ -158,17 +155,13 @@ async function show(asked: Asked, call: GetCall): Promise<ExitCode> {
 		);
 		return exitCode.negative;
 	}
-	const objects =
-		asked.one === undefined
-			? listOf(answer, "objects").filter((one) => asked.includes(one))
-			: [answer];
 	if (values.output === "json" || values.output === "yaml") {
-		const value = asked.one === undefined ? { objects } : answer;
+		const value = asked.one === undefined ? { objects } : objects[0];
 		terminal.out(await printValue(value, values.output));
 		return exitCode.ok;
 	}
 	if (objects.length === 0) {
-		terminal.err(nothingFound(asked, call));
+		terminal.err(nothingFound(asked, plane, call));
 		return exitCode.ok;
 	}
 	terminal.out(
@@ -182,11 +175,15 @@ async function show(asked: Asked, call: GetCall): Promise<ExitCode> {
 	return exitCode.ok;
 }
 
-function nothingFound({ kind }: Asked, { values }: GetCall): string {
+function nothingFound(
+	{ kind }: Asked,
+	{ namespace }: ControlPlane,
+	{ values }: GetCall,
+): string {
 	const what = kind === undefined ? "object with a status" : kind.kind;
 	return values.allNamespaces || kind?.isNamespaced === false
 		? `There is no ${what}.\n`
-		: `There is no ${what} in the namespace ${values.namespace}. -n names another one, and -A looks in all.\n`;
+		: `There is no ${what} in the namespace ${namespace}. -n names another one, and -A looks in all.\n`;
 }
 
 /** Why the first few are not ready. */
@@ -211,19 +208,22 @@ function printNotes(objects: readonly unknown[]): string {
 }
 
 /** Ends when whoever looks on ends it. */
-async function watch(asked: Asked, call: GetCall): Promise<never> {
+async function watch(
+	asked: Asked,
+	plane: ControlPlane,
+	call: GetCall,
+): Promise<never> {
 	const { values, terminal } = call;
-	const { columns, includes } = asked;
+	const { columns } = asked;
 	const heading = statusHeading(columns);
 	let waiting: unknown[] | undefined = [];
 	let widths: readonly number[] = [];
-	const lines = watchOn(values, asked.path, () =>
+	const lines = plane.followStatuses(selectionOf(asked, plane, call), () =>
 		terminal.err(
 			"lateen get: The server is gone; the watch goes on when it is back.\n",
 		),
 	);
 	for await (const { type, object } of lines) {
-		if (type !== "SYNCED" && !includes(object)) continue;
 		if (values.output === "json") {
 			if (type !== "SYNCED")
 				terminal.out(`${JSON.stringify({ type, object })}\n`);

@@ -1,15 +1,14 @@
+import type { ControlPlane } from "./control-plane.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
-import { listOf, textOf } from "./json-fields.ts";
+import { textOf } from "./json-fields.ts";
 import { printTable } from "./print-table.ts";
 import { printValue } from "./print-value.ts";
-import { askServer, type WhichServer } from "./server-client.ts";
 import { printAge } from "./status-rows.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `lateen get events` is told. */
 export interface EventsCall {
-	readonly values: WhichServer & {
-		readonly namespace: string;
+	readonly values: {
 		readonly allNamespaces: boolean;
 		readonly output: "table" | "wide" | "json" | "yaml";
 	};
@@ -17,23 +16,28 @@ export interface EventsCall {
 }
 
 /** `lateen get events`. */
-export async function printEvents(call: EventsCall): Promise<ExitCode> {
-	const { values, terminal } = call;
-	const answer = await askServer(values, "/v1/events");
-	const events = listOf(answer, "events").filter(
-		(one) =>
-			values.allNamespaces ||
-			["", values.namespace].includes(textOf(one, "namespace")),
+export async function printEvents(
+	plane: ControlPlane,
+	{ values, terminal }: EventsCall,
+): Promise<ExitCode> {
+	const { mode, namespace } = plane;
+	const events = await plane.events(
+		values.allNamespaces ? undefined : namespace,
 	);
 	if (values.output === "json" || values.output === "yaml") {
 		terminal.out(await printValue({ events }, values.output));
 		return exitCode.ok;
 	}
 	if (events.length === 0) {
+		const where = values.allNamespaces
+			? "any object"
+			: `objects of the namespace ${namespace}`;
+		const since =
+			mode === "direct"
+				? "since the server started"
+				: "lately; the API server keeps events for an hour, if it was not told otherwise";
 		terminal.err(
-			values.allNamespaces
-				? "Nothing has happened to any object since the server started.\n"
-				: `Nothing has happened to objects of the namespace ${values.namespace} since the server started. -A looks in all.\n`,
+			`Nothing has happened to ${where} ${since}.${values.allNamespaces ? "" : " -A looks in all namespaces."}\n`,
 		);
 		return exitCode.ok;
 	}

@@ -22,7 +22,7 @@ export function helpCommand(commands: readonly ListedCommand[]): Command {
 			const [name, ...more] = positionals;
 			if (more.length > 0) return usageError("It takes one command at most.");
 			if (name === undefined) {
-				terminal.out(printProgramHelp(commands, terminal.outColours));
+				terminal.out(printProgramHelp(commands, terminal));
 				return exitCode.ok;
 			}
 			const listed = commands.find((one) => one.name === name);
@@ -35,7 +35,7 @@ export function helpCommand(commands: readonly ListedCommand[]): Command {
 					`There is no command ${JSON.stringify(name)}.${near === undefined ? "" : ` Did you mean ${near}?`}`,
 				);
 			}
-			terminal.out(printCommandHelp(await listed.load(), terminal.outColours));
+			terminal.out(printCommandHelp(await listed.load(), terminal));
 			return exitCode.ok;
 		},
 	);

@@ -38,7 +38,7 @@ export function offlineProxy(described: OfflineProxy): Proxy {
 	};
 }
 
-/** `reviews-v1` in the namespace `default`; names with a namespace stay as they are. */
-export function qualifiedName(name: string): string {
-	return name.includes("/") ? name : `default/${name}`;
+/** `reviews-v1` in this namespace; names with a namespace stay as they are. */
+export function qualifiedName(name: string, namespace: string): string {
+	return name.includes("/") ? name : `${namespace}/${name}`;
 }

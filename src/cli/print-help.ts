@@ -1,6 +1,7 @@
 import { createColors } from "picocolors";
 import { describeFlags } from "../settings/describe-setting.ts";
 import type { CommandDescription } from "./command.ts";
+import { asPlugin } from "./program-name.ts";
 
 /** A command as the list of commands shows it. */
 export interface CommandSummary {
@@ -8,13 +9,20 @@ export interface CommandSummary {
 	readonly summary: string;
 }
 
+/** How help is printed. */
+export interface HelpLooks {
+	readonly outColours: boolean;
+	/** For people who call it by kubectl. */
+	readonly isPlugin: boolean;
+}
+
 /** Help for the whole program. */
 export function printProgramHelp(
 	commands: readonly CommandSummary[],
-	colours: boolean,
+	looks: HelpLooks,
 ): string {
-	const { bold } = createColors(colours);
-	return [
+	const { bold } = createColors(looks.outColours);
+	const text = [
 		"Lateen is a service-mesh control plane: it turns RouteRule, Service and other objects into live Envoy configuration.",
 		"",
 		`${bold("Usage:")} lateen COMMAND [flags]`,
@@ -40,16 +48,17 @@ export function printProgramHelp(
 		"`lateen help COMMAND` says more about one command.",
 		"",
 	].join("\n");
+	return looks.isPlugin ? asPlugin(text) : text;
 }
 
 /** Help for one command: usage, what it does, flags, examples. */
 export function printCommandHelp(
 	command: CommandDescription,
-	colours: boolean,
+	looks: HelpLooks,
 ): string {
-	const { bold } = createColors(colours);
+	const { bold } = createColors(looks.outColours);
 	const flags = describeFlags(command.options);
-	return [
+	const text = [
 		`${command.summary}.`,
 		"",
 		`${bold("Usage:")} lateen ${command.name} ${command.usage}`.trimEnd(),
@@ -60,6 +69,7 @@ export function printCommandHelp(
 		...printExamples(command.examples),
 		"",
 	].join("\n");
+	return looks.isPlugin ? asPlugin(text) : text;
 }
 
 function printExamples(

@@ -3,11 +3,14 @@ import { clientSchema } from "../settings/schema.ts";
 import { defineCommand } from "./command.ts";
 import { exitCode } from "./exit-code.ts";
 import { fieldOf, listOf, textOf } from "./json-fields.ts";
+import { namespaceOption } from "./namespace-option.ts";
+import { qualifiedName } from "./offline-proxy.ts";
 import { printTable } from "./print-table.ts";
 import { outputOption, printValue } from "./print-value.ts";
 import { proxyDiff } from "./proxy-diff.ts";
-import { askServer, ServerError } from "./server-client.ts";
+import { ServerError } from "./server-client.ts";
 import type { Terminal } from "./terminal.ts";
+import { withControlPlane } from "./with-control-plane.ts";
 
 const types = [
 	"listeners",
@@ -29,7 +32,7 @@ export const proxyCommand = defineCommand(
 			"With `diff`, it shows what the proxy has not acknowledged: a unified diff of each resource between what it has and what it is to have, with the objects behind it and, if it refused, its reason.",
 			"The exit code is 1 when no such proxy is connected, and with `diff` when something is not acknowledged.",
 		],
-		options: { output: outputOption, ...clientSchema },
+		options: { output: outputOption, ...namespaceOption, ...clientSchema },
 		examples: [
 			["Counts by type", "lateen proxy default/reviews-v1"],
 			["Versions of its clusters", "lateen proxy default/reviews-v1 clusters"],
@@ -40,7 +43,8 @@ export const proxyCommand = defineCommand(
 			["What is it waiting for?", "lateen proxy default/reviews-v1 diff"],
 		],
 	},
-	async ({ values, positionals, terminal, usageError }) => {
+	async (call) => {
+		const { values, positionals, terminal, usageError } = call;
 		const [name, type, ...more] = positionals;
 		if (name === undefined)
 			return usageError("Name a proxy. `lateen proxies` lists them.");
@@ -52,25 +56,27 @@ export const proxyCommand = defineCommand(
 				`${JSON.stringify(type)} is no type of resource; there are ${types.join(", ")}.${near === undefined ? "" : ` Did you mean ${near}?`}`,
 			);
 		}
-		const below = type === undefined ? "" : `/${type}`;
-		const path = `/v1/proxies/${encodeURIComponent(name)}${below}`;
-		let answer: unknown;
-		try {
-			if (type === "diff") return await proxyDiff(name, values, terminal);
-			answer = await askServer(values, path);
-		} catch (error) {
-			if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")
-				throw error;
-			terminal.err(
-				`lateen proxy: ${error.message.replace("GET /v1/proxies lists", "`lateen proxies` lists")}\n`,
-			);
-			return exitCode.negative;
-		}
-		if (values.output !== "table")
-			terminal.out(await printValue(answer, values.output));
-		else if (type === undefined) printCounts(answer, terminal);
-		else printResources(answer, type, terminal);
-		return exitCode.ok;
+		return withControlPlane(call, async (plane) => {
+			const full = qualifiedName(name, plane.namespace);
+			let answer: unknown;
+			try {
+				if (type === "diff")
+					return await proxyDiff(plane, full, values.output, terminal);
+				answer = await plane.proxy(full, type);
+			} catch (error) {
+				if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")
+					throw error;
+				terminal.err(
+					`lateen proxy: ${error.message.replace("GET /v1/proxies lists", "`lateen proxies` lists")}\n`,
+				);
+				return exitCode.negative;
+			}
+			if (values.output !== "table")
+				terminal.out(await printValue(answer, values.output));
+			else if (type === undefined) printCounts(answer, terminal);
+			else printResources(answer, type, terminal);
+			return exitCode.ok;
+		});
 	},
 );
 

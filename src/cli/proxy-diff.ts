@@ -2,6 +2,7 @@ import { createColors } from "picocolors";
 import { printRef } from "../api/object-ref.ts";
 import { loadPrinter } from "../xds/generate/print.ts";
 import { typeUrls } from "../xds/resource-type.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
 import { printChange } from "./print-change.ts";
 import { plain } from "./print-table.ts";
@@ -16,7 +17,6 @@ import {
 	type ProxySnapshot,
 	type SnapshotResource,
 } from "./proxy-snapshot.ts";
-import type { WhichServer } from "./server-client.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A resource that the proxy does not have as it is meant to, and what it said to it. */
@@ -31,11 +31,12 @@ interface Behind {
  * to have.
  */
 export async function proxyDiff(
+	plane: ControlPlane,
 	name: string,
-	values: WhichServer & { readonly output: "table" | "json" | "yaml" },
+	output: "table" | "json" | "yaml",
 	terminal: Terminal,
 ): Promise<ExitCode> {
-	const snapshot = await askSnapshot(values, name);
+	const snapshot = await askSnapshot(plane, name);
 	const behind = snapshot.resources.flatMap((resource): readonly Behind[] => {
 		const { word, name, acknowledged, wanted, rejected } = resource;
 		const [change] = changeOf(word, name, acknowledged, wanted);
@@ -43,11 +44,8 @@ export async function proxyDiff(
 			? []
 			: [{ change, resource }];
 	});
-	if (values.output === "table") await tell(snapshot, behind, terminal);
-	else
-		terminal.out(
-			await printValue(await describe(snapshot, behind), values.output),
-		);
+	if (output === "table") await tell(snapshot, behind, terminal);
+	else terminal.out(await printValue(await describe(snapshot, behind), output));
 	return behind.length === 0 ? exitCode.ok : exitCode.negative;
 }
 

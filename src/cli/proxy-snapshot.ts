@@ -2,10 +2,10 @@ import { type ObjectRef, printRef } from "../api/object-ref.ts";
 import type { Proxy, ProxyAddresses } from "../xds/proxy.ts";
 import type { Resource } from "../xds/resource.ts";
 import type { ResourceType } from "../xds/resource-type.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { fieldOf, listOf, textOf } from "./json-fields.ts";
 import type { ObjectPlace, ObjectPlaces } from "./object-places.ts";
 import { type ResourceWord, typeOfWord } from "./resource-words.ts";
-import { askServer, type WhichServer } from "./server-client.ts";
 
 /** One resource of a connected proxy. */
 export interface SnapshotResource {
@@ -28,19 +28,16 @@ export interface ProxySnapshot {
 }
 
 /**
- * Asks a server for everything that one of its proxies is to have and has.
+ * Asks for everything that a connected proxy is to have and has.
  *
- * Fails when: nobody answers, or no such proxy is connected; then with a `ServerError`.
+ * Fails when: nobody answers, or no such proxy is connected; then with a `CodedError`.
  */
 export async function askSnapshot(
-	where: WhichServer,
+	plane: ControlPlane,
 	proxy: string,
 	withBytes = true,
 ): Promise<ProxySnapshot> {
-	const answer = await askServer(
-		where,
-		`/v1/resources?proxy=${encodeURIComponent(proxy)}${withBytes ? "" : "&bytes=false"}`,
-	);
+	const answer = await plane.snapshot(proxy, withBytes);
 	const objects = placesIn(listOf(answer, "objects"));
 	return {
 		proxy: proxyOf(fieldOf(answer, "proxy")),

@@ -20,11 +20,16 @@ export async function runCli(
 	const commands = listCommands(parts);
 	const [first, ...rest] = words;
 	if (first === undefined) {
-		terminal.err(printProgramHelp(commands, terminal.errColours));
+		terminal.err(
+			printProgramHelp(commands, {
+				...terminal,
+				outColours: terminal.errColours,
+			}),
+		);
 		return exitCode.usage;
 	}
 	if (first === "--help" || first === "-h") {
-		terminal.out(printProgramHelp(commands, terminal.outColours));
+		terminal.out(printProgramHelp(commands, terminal));
 		return exitCode.ok;
 	}
 	const name = first === "--version" || first === "-v" ? "version" : first;
@@ -42,7 +47,7 @@ export async function runCli(
 	try {
 		const command = await listed.load();
 		if (asksForHelp(rest)) {
-			terminal.out(printCommandHelp(command, terminal.outColours));
+			terminal.out(printCommandHelp(command, terminal));
 			return exitCode.ok;
 		}
 		return await command.run(rest, terminal);

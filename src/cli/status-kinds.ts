@@ -2,7 +2,7 @@ import { nearestName } from "../lib/nearest-name.ts";
 
 /** A kind that has a status, and every name people type for it. */
 export interface StatusKind {
-	readonly kind: string;
+	readonly kind: "RouteRule" | "ExternalService" | "Mesh";
 	readonly plural: string;
 	/** All in small letters, the plural first. */
 	readonly names: readonly string[];
@@ -47,8 +47,8 @@ export function parseKind(typed: string): StatusKind | string {
 /** An object as commands name it. */
 export interface NamedObject {
 	readonly kind: StatusKind;
-	/** Empty for kinds without namespaces. */
-	readonly namespace: string;
+	/** Undefined when none is named, empty for kinds without namespaces. */
+	readonly namespace: string | undefined;
 	readonly name: string;
 }
 
@@ -56,10 +56,7 @@ export interface NamedObject {
  * Reads `KIND/NAME` or `KIND/NAMESPACE/NAME`; a sentence about what is wrong
  * when it is neither.
  */
-export function parseObjectName(
-	typed: string,
-	namespace: string,
-): NamedObject | string {
+export function parseObjectName(typed: string): NamedObject | string {
 	const [kindName = "", ...rest] = typed.split("/");
 	const kind = parseKind(kindName);
 	if (typeof kind === "string") return kind;
@@ -74,17 +71,16 @@ export function parseObjectName(
 	return {
 		kind,
 		name,
-		namespace: kind.isNamespaced ? (inPath ?? namespace) : "",
+		namespace: kind.isNamespaced ? inPath : "",
 	};
 }
 
-/** Where the admin API has the status of this object. */
-export function statusPath({ kind, namespace, name }: NamedObject): string {
-	return `/v1/status/${[kind.kind, ...(kind.isNamespaced ? [namespace] : []), name].map(encodeURIComponent).join("/")}`;
-}
-
 /** The object as people name it: `routerule/reviews`, with the namespace unless it is `default`. */
-export function printObjectName({ kind, namespace, name }: NamedObject) {
+export function printObjectName({
+	kind,
+	namespace = "",
+	name,
+}: NamedObject): string {
 	const singular = kind.names[1] ?? kind.plural;
 	return namespace === "" || namespace === "default"
 		? `${singular}/${name}`

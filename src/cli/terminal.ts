@@ -1,4 +1,7 @@
+import { basename } from "node:path";
 import type { Environment } from "../settings/read-settings.ts";
+
+import { asPlugin } from "./program-name.ts";
 
 /** The process that a command runs in, as far as commands see it. */
 export interface Terminal {
@@ -15,11 +18,17 @@ export interface Terminal {
 	/** Whether a person types the input, so that waiting for it needs a word. */
 	readonly inputIsTerminal: boolean;
 	readonly environment: Environment;
+	/** Whether the program was called as `kubectl lateen`. */
+	readonly isPlugin: boolean;
 }
+
+/** The name that kubectl finds the program by. */
+const pluginName = /^kubectl-lateen([.]js)?$/;
 
 /** The terminal of this process. Colours follow https://no-color.org and `FORCE_COLOR`. */
 export function processTerminal(): Terminal {
-	const { env, stdin, stdout, stderr } = process;
+	const { argv, env, stdin, stdout, stderr } = process;
+	const isPlugin = pluginName.test(basename(argv[1] ?? ""));
 	const colours = (stream: { readonly isTTY?: boolean }): boolean => {
 		if (env["NO_COLOR"] !== undefined && env["NO_COLOR"] !== "") return false;
 		if (env["FORCE_COLOR"] !== undefined && env["FORCE_COLOR"] !== "0")
@@ -28,7 +37,7 @@ export function processTerminal(): Terminal {
 	};
 	return {
 		out: (text) => void stdout.write(text),
-		err: (text) => void stderr.write(text),
+		err: (text) => void stderr.write(isPlugin ? asPlugin(text) : text),
 		readInput: async () => {
 			const chunks: Uint8Array[] = [];
 			for await (const chunk of stdin) chunks.push(chunk);
@@ -38,5 +47,6 @@ export function processTerminal(): Terminal {
 		errColours: colours(stderr),
 		inputIsTerminal: stdin.isTTY === true,
 		environment: env,
+		isPlugin,
 	};
 }

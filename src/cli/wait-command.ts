@@ -5,18 +5,19 @@ import { nearestName } from "../lib/nearest-name.ts";
 import { HttpClientError } from "../net/http-client-error.ts";
 import { clientSchema } from "../settings/schema.ts";
 import { type Call, defineCommand } from "./command.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
 import { fieldOf, textOf } from "./json-fields.ts";
+import { namespaceOption } from "./namespace-option.ts";
 import { plain } from "./print-table.ts";
 import { ServerError } from "./server-client.ts";
 import {
 	type NamedObject,
 	parseObjectName,
 	printObjectName,
-	statusPath,
 } from "./status-kinds.ts";
 import { conditionIn } from "./status-rows.ts";
-import { watchServer } from "./watch-server.ts";
+import { withControlPlane } from "./with-control-plane.ts";
 
 const options = {
 	for: {
@@ -36,13 +37,7 @@ const options = {
 		max: 24 * 3_600_000,
 		help: "How long to wait; 0s looks once",
 	},
-	namespace: {
-		type: "text",
-		default: "default",
-		short: "n",
-		placeholder: "NAMESPACE",
-		help: "Namespace of objects that are named without one",
-	},
+	...namespaceOption,
 	...clientSchema,
 } as const;
 
@@ -64,6 +59,7 @@ type Look =
 
 /** What all that is waited for in one call know of the server. */
 interface KnownServer {
+	readonly plane: ControlPlane;
 	/** It has answered once, so it may come back. */
 	wasThere: boolean;
 }
@@ -99,9 +95,7 @@ export const waitCommand = defineCommand(
 	},
 	async (call) => {
 		const { positionals, values, usageError } = call;
-		const objects = positionals.map((typed) =>
-			parseObjectName(typed, values.namespace),
-		);
+		const objects = positionals.map(parseObjectName);
 		const wanted = parseWanted(values.for, values.generation);
 		const problems = [...objects, wanted].filter(
 			(one) => typeof one === "string",
@@ -109,18 +103,24 @@ export const waitCommand = defineCommand(
 		if (objects.length === 0)
 			problems.unshift("Name an object, like routerule/reviews.");
 		if (problems.length > 0) return usageError(...problems);
-		const server = { wasThere: false };
-		const codes = await Promise.all(
-			objects.flatMap((object) =>
-				typeof object === "string" || typeof wanted === "string"
-					? []
-					: [waitFor(object, wanted, call, server)],
-			),
-		);
-		const worstFirst = [exitCode.rejected, exitCode.negative];
-		return worstFirst.find((code) => codes.includes(code)) ?? exitCode.ok;
+		return withControlPlane(call, async (plane) => {
+			const server = { plane, wasThere: false };
+			const codes = await Promise.all(
+				objects.flatMap((object) =>
+					typeof object === "string" || typeof wanted === "string"
+						? []
+						: [waitFor(placed(object, plane), wanted, call, server)],
+				),
+			);
+			const worstFirst = [exitCode.rejected, exitCode.negative];
+			return worstFirst.find((code) => codes.includes(code)) ?? exitCode.ok;
+		});
 	},
 );
+
+function placed(object: NamedObject, { namespace }: ControlPlane): NamedObject {
+	return { ...object, namespace: object.namespace ?? namespace };
+}
 
 function parseWanted(
 	typed: string,
@@ -186,7 +186,12 @@ async function lookUntil(
 	const missing = last;
 	for (;;) {
 		try {
-			const lines = watchServer(values, statusPath(object), signal);
+			const lines = server.plane.watchStatuses(object, {
+				signal,
+				gone: (why) => {
+					last = { is: "not yet", why };
+				},
+			});
 			for await (const line of lines) {
 				server.wasThere = true;
 				if (line.type === "DELETED") last = missing;

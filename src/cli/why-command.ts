@@ -2,8 +2,10 @@ import { createColors } from "picocolors";
 import { printRef } from "../api/object-ref.ts";
 import { clientSchema } from "../settings/schema.ts";
 import { type Call, defineCommand } from "./command.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
 import { fieldOf, listOf, textOf } from "./json-fields.ts";
+import { namespaceOption } from "./namespace-option.ts";
 import { type ObjectPlaces, placed } from "./object-places.ts";
 import { qualifiedName } from "./offline-proxy.ts";
 import { plain, printTable } from "./print-table.ts";
@@ -15,7 +17,8 @@ import {
 	type SnapshotResource,
 } from "./proxy-snapshot.ts";
 import { hintFor } from "./resource-words.ts";
-import { askServer, ServerError } from "./server-client.ts";
+import { ServerError } from "./server-client.ts";
+import { withControlPlane } from "./with-control-plane.ts";
 
 const options = {
 	type: {
@@ -25,6 +28,7 @@ const options = {
 		help: "Only resources of this type",
 	},
 	output: outputOption,
+	...namespaceOption,
 	...clientSchema,
 } as const;
 
@@ -62,27 +66,36 @@ export const whyCommand = defineCommand(
 			);
 		if (more.length > 0)
 			return call.usageError(`What is ${JSON.stringify(more[0])}?`);
-		try {
-			return second === undefined
-				? await whyObject(first, call)
-				: await whyResource(first, second, call);
-		} catch (error) {
-			if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")
-				throw error;
-			call.terminal.err(
-				`lateen why: ${error.message.replace("GET /v1/proxies lists", "`lateen proxies` lists").replace("GET /v1/objects lists those that are.", "Is the namespace right?")}\n`,
-			);
-			return exitCode.negative;
-		}
+		const object = second === undefined ? parseSubject(first) : undefined;
+		if (typeof object === "string") return call.usageError(object);
+		return withControlPlane(call, async (plane) => {
+			try {
+				return object !== undefined
+					? await whyObject(object, plane, call)
+					: await whyResource(first, second ?? "", plane, call);
+			} catch (error) {
+				if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")
+					throw error;
+				call.terminal.err(
+					`lateen why: ${error.message.replace("GET /v1/proxies lists", "`lateen proxies` lists").replace("GET /v1/objects lists those that are.", "Is the namespace right?")}\n`,
+				);
+				return exitCode.negative;
+			}
+		});
 	},
 );
 
 async function whyResource(
 	proxy: string,
 	name: string,
+	plane: ControlPlane,
 	{ values, terminal }: WhyCall,
 ): Promise<ExitCode> {
-	const snapshot = await askSnapshot(values, qualifiedName(proxy), false);
+	const snapshot = await askSnapshot(
+		plane,
+		qualifiedName(proxy, plane.namespace),
+		false,
+	);
 	const all = snapshot.resources.filter(
 		({ word }) =>
 			values.type.length === 0 ||
@@ -193,19 +206,33 @@ const kinds: Readonly<Record<string, string>> = {
 	svc: "Service",
 };
 
-async function whyObject(
-	typed: string,
-	{ values, terminal, usageError }: WhyCall,
-): Promise<ExitCode> {
+/** An object that resources come from. */
+interface Subject {
+	readonly kind: string;
+	/** Undefined when none is named. */
+	readonly namespace: string | undefined;
+	readonly name: string;
+}
+
+function parseSubject(typed: string): Subject | string {
 	const [kindName = "", ...rest] = typed.split("/");
 	const kind = kinds[kindName.toLowerCase()];
-	const [namespace, name] = rest.length === 1 ? ["default", rest[0]] : rest;
-	if (kind === undefined || !name || !namespace || rest.length > 2)
-		return usageError(
-			`${JSON.stringify(typed)} is no object of the form KIND/NAME or KIND/NAMESPACE/NAME, with routerule, externalservice or service.${hintFor(kindName, Object.keys(kinds))} For a resource of a proxy, name both: lateen why PROXY RESOURCE.`,
-		);
-	const query = new URLSearchParams({ kind, namespace, name });
-	const answer = await askServer(values, `/v1/why?${query}`);
+	const name = rest.at(-1) ?? "";
+	if (kind === undefined || rest.length > 2 || name === "" || rest[0] === "")
+		return `${JSON.stringify(typed)} is no object of the form KIND/NAME or KIND/NAMESPACE/NAME, with routerule, externalservice or service.${hintFor(kindName, Object.keys(kinds))} For a resource of a proxy, name both: lateen why PROXY RESOURCE.`;
+	return { kind, namespace: rest.length === 2 ? rest[0] : undefined, name };
+}
+
+async function whyObject(
+	{ kind, namespace = "", name }: Subject,
+	plane: ControlPlane,
+	{ values, terminal }: WhyCall,
+): Promise<ExitCode> {
+	const answer = await plane.why({
+		kind,
+		namespace: namespace === "" ? plane.namespace : namespace,
+		name,
+	});
 	const rows = listOf(answer, "proxies").flatMap((proxy) =>
 		listOf(proxy, "resources")
 			.filter(

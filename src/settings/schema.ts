@@ -171,6 +171,25 @@ export const clientSchema = {
 		help: "Admin API of the server to ask; by default what `serve.json` in the state directory says",
 		reason: "One machine mostly runs one server.",
 	},
+	kubeconfig: {
+		type: "path",
+		placeholder: "FILE",
+		help: "Ask in the Kubernetes cluster of this kubeconfig; by default what `KUBECONFIG` names, then `~/.kube/config`",
+		reason: "The same order as kubectl's.",
+	},
+	context: {
+		type: "text",
+		placeholder: "NAME",
+		help: "Ask in the Kubernetes cluster of this context of the kubeconfig",
+		reason: "The current one is what kubectl uses, too.",
+	},
+	lateenNamespace: {
+		type: "text",
+		default: "lateen-system",
+		placeholder: "NAMESPACE",
+		help: "Namespace that Lateen runs in, in a Kubernetes cluster",
+		reason: "It is that of the manifests.",
+	},
 } as const satisfies Schema;
 
 /** Names that begin with `LATEEN_` and are read by the scripts of the project, not by the program. */

@@ -38,12 +38,14 @@ interface FileState {
  */
 export class ManifestFiles {
 	readonly definitions: Definitions;
+	readonly #namespace: string | undefined;
 	readonly #files = new Map<string, FileState>();
 	/** The few files that there is something to say about. */
 	readonly #noted = new Set<string>();
 
-	/** `graceMs` as in `Definitions`. */
-	constructor(graceMs: number) {
+	/** `graceMs` as in `Definitions`, `namespace` as in `readDirectory`. */
+	constructor(graceMs: number, namespace?: string) {
+		this.#namespace = namespace;
 		this.definitions = new Definitions(graceMs);
 	}
 
@@ -88,6 +90,7 @@ export class ManifestFiles {
 					syntax,
 					before?.documents ?? [],
 					pause,
+					this.#namespace,
 				);
 				const problems = this.#brokenDocuments(name, documents);
 				const keeps =

@@ -45,18 +45,26 @@ export interface FileDocument {
  * file of 10,000 objects parses one object.
  *
  * `pause` is awaited between documents and between the items of a List.
+ *
+ * @param namespace of objects that name none; `default` by default
  */
 export async function parseFile(
 	text: string,
 	syntax: Syntax,
 	previous: readonly FileDocument[],
 	pause: () => Promise<void>,
+	namespace?: string,
 ): Promise<readonly FileDocument[]> {
 	const known = new Map(previous.map(({ text, content }) => [text, content]));
 	const documents: FileDocument[] = [];
 	for (const piece of documentsOf(text, syntax)) {
 		const content =
-			known.get(piece.text) ?? (await parseContent(piece.text, syntax, pause));
+			known.get(piece.text) ??
+			(await parseContent(
+				piece.text,
+				new ContentBuilder(syntax, namespace),
+				pause,
+			));
 		documents.push({ ...piece, content });
 		await pause();
 	}
@@ -69,17 +77,16 @@ function documentsOf(text: string, syntax: Syntax): readonly DocumentText[] {
 
 async function parseContent(
 	text: string,
-	syntax: Syntax,
+	content: ContentBuilder,
 	pause: () => Promise<void>,
 ): Promise<DocumentContent> {
-	const content = new ContentBuilder(syntax);
 	// Parsing takes a while at this size, so a plain object is refused before it; a List may be long.
 	const size = Buffer.byteLength(text);
 	if (size > MAX_OBJECT_BYTES && !looksLikeList(text)) {
 		content.addTooLarge(size, { line: 1, column: 1 });
 		return content;
 	}
-	const document = parseDocument(text, syntax);
+	const document = parseDocument(text, content.syntax);
 	switch (document.kind) {
 		case "empty":
 			return content;
@@ -107,10 +114,12 @@ class ContentBuilder implements DocumentContent {
 	readonly manifests: Manifest[] = [];
 	readonly ignored: IgnoredManifest[] = [];
 	readonly broken: BrokenDocument[] = [];
-	readonly #syntax: Syntax;
+	readonly syntax: Syntax;
+	readonly #namespace: string | undefined;
 
-	constructor(syntax: Syntax) {
-		this.#syntax = syntax;
+	constructor(syntax: Syntax, namespace: string | undefined) {
+		this.#namespace = namespace;
+		this.syntax = syntax;
 	}
 
 	addTooLarge(size: number, spot: Spot): void {
@@ -129,7 +138,7 @@ class ContentBuilder implements DocumentContent {
 			this.addTooLarge(size, spot());
 			return;
 		}
-		const parsed = parseObject(value);
+		const parsed = parseObject(withNamespace(value, this.#namespace));
 		switch (parsed.kind) {
 			case "ignored": {
 				const { apiVersion, kindName } = parsed;
@@ -176,7 +185,7 @@ class ContentBuilder implements DocumentContent {
 	 * in memory; those of JSON would have to be made, which few places are worth.
 	 */
 	#spot(document: ValueDocument, at: string): () => Spot {
-		return this.#syntax === "json"
+		return this.syntax === "json"
 			? () => document.spotOf(at)
 			: always(document.spotOf(at));
 	}
@@ -219,4 +228,12 @@ function joinPath(base: string, path: string): string {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value in this namespace, if it is an object that names none. */
+function withNamespace(value: unknown, namespace: string | undefined): unknown {
+	if (namespace === undefined || !isRecord(value)) return value;
+	const metadata = value["metadata"];
+	if (!isRecord(metadata) || (metadata["namespace"] ?? "") !== "") return value;
+	return { ...value, metadata: { ...metadata, namespace } };
 }

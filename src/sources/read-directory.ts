@@ -29,11 +29,14 @@ export interface ReadManifests {
 /**
  * Reads manifests once, by the same rules as the directory source; of an object
  * that stands in two inputs, the one in the earlier input is taken.
+ *
+ * @param namespace of objects that name none; `default` by default
  */
 export async function readDirectory(
 	inputs: readonly ManifestInput[],
+	namespace?: string,
 ): Promise<ReadManifests> {
-	const files = new ManifestFiles(0);
+	const files = new ManifestFiles(0, namespace);
 	const pause = createPacer(10);
 	const faults: FileProblem[] = [];
 	for (const [index, input] of inputs.entries()) {

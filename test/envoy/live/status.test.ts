@@ -45,6 +45,7 @@ describe("the status of objects, with real Envoys", function () {
 				outColours: false,
 				errColours: false,
 				inputIsTerminal: false,
+				isPlugin: false,
 				environment: { HOME: "/nonexistent" },
 			},
 			{
