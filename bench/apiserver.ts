@@ -79,7 +79,7 @@ async function main(signal: AbortSignal): Promise<void> {
 			programs,
 		);
 		await installCrds(plane);
-		figures = await measure(plane, size, program, join(dir, "state"), signal);
+		figures = await measure(plane, size, program, dir, signal);
 	} finally {
 		await rm(dir, { recursive: true, force: true });
 	}
@@ -98,19 +98,22 @@ async function measure(
 	cluster: KubeCluster,
 	size: Size,
 	program: string,
-	stateDir: string,
+	dir: string,
 	signal: AbortSignal,
 ): Promise<readonly Figure[]> {
 	const { streams, rules, services, rounds } = size;
 	using client = await ApiClient.of(cluster);
 	say(`Writing ${describe(size)}`);
 	await createMesh(client, size);
-	await mkdir(stateDir, { mode: 0o700 });
 
-	// The first start makes certificates, which later ones find.
-	await (await start())[Symbol.asyncDispose]();
+	// The first start makes certificates and writes first statuses; later ones find them.
+	{
+		await using first = await start("state-0");
+		while ((await first.metric("lateen_kube_status_writes_total")) < rules)
+			await sleep(100, undefined, { signal });
+	}
 	const startMs = systemMs();
-	await using server = await start();
+	await using server = await start("state-1");
 	const startWallMs = systemMs() - startMs;
 	const startCpuMs = await server.cpuMs();
 
@@ -232,8 +235,10 @@ async function measure(
 		),
 	];
 
-	function start(): Promise<ServerProcess> {
-		return startServer({
+	async function start(state: string): Promise<ServerProcess> {
+		const stateDir = join(dir, state);
+		await mkdir(stateDir, { mode: 0o700 });
+		return await startServer({
 			program,
 			source: [
 				...["--source=kubernetes", `--kubeconfig=${cluster.kubeconfig}`],
@@ -263,6 +268,7 @@ async function requestsSince(
 	fromMs: number,
 ): Promise<{ leases: number; watches: number; rest: number }> {
 	const counts = { leases: 0, watches: 0, rest: 0 };
+	const others = new Map<string, number>();
 	for (const line of (await readFile(auditLog, "utf8")).split("\n")) {
 		if (!line.includes('"userAgent":"lateen/')) continue;
 		const event = JSON.parse(line) as {
@@ -276,8 +282,13 @@ async function requestsSince(
 		if (event.verb === "watch" && event.stage !== "ResponseStarted") continue;
 		if (event.verb === "watch") counts.watches += 1;
 		else if (event.objectRef?.resource === "leases") counts.leases += 1;
-		else counts.rest += 1;
+		else {
+			counts.rest += 1;
+			const what = `${event.verb} ${event.objectRef?.resource}`;
+			others.set(what, (others.get(what) ?? 0) + 1);
+		}
 	}
+	for (const [what, count] of others) say(`  when idle: ${what}, ${count} ×`);
 	const minutes = idleMs / 60_000;
 	return {
 		leases: counts.leases / minutes,

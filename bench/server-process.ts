@@ -79,6 +79,9 @@ export async function startServer(
 	try {
 		const { xds, admin } = await announced(child, stateDir, signal);
 		const pid = child.pid ?? 0;
+		const tell = (): void =>
+			console.error(`bench: The server ended by itself. It said:\n${stderr}`);
+		child.once("exit", tell);
 		const colon = xds.lastIndexOf(":");
 		return {
 			pid,
@@ -89,7 +92,10 @@ export async function startServer(
 			rssMb: () => rssMb(pid),
 			liveMb: () => liveMb(pid, memoryFile, signal),
 			metric: (name) => metric(admin, name),
-			[Symbol.asyncDispose]: () => stop(child),
+			[Symbol.asyncDispose]: async () => {
+				child.off("exit", tell);
+				await stop(child);
+			},
 		};
 	} catch (error) {
 		await stop(child);
