@@ -155,7 +155,7 @@ describe("lateen serve --source=kubernetes", () => {
 		await stop();
 		expect(lies).to.deep.equal([]);
 		expect(live).to.include(last);
-	});
+	}).timeout(90_000);
 
 	it("says nothing else of a rule that nobody touched while replicas come and go in order", async () => {
 		const first = await world.replica("lateen-0");
@@ -183,7 +183,7 @@ describe("lateen serve --source=kubernetes", () => {
 		expect(new Set(seen.map(({ status }) => status))).to.deep.equal(
 			new Set(["True"]),
 		);
-	});
+	}).timeout(90_000);
 
 	it("has a successor when the leader is killed, and no status changes to and fro for that", async () => {
 		const leader = await world.replica("lateen-0");
@@ -205,7 +205,7 @@ describe("lateen serve --source=kubernetes", () => {
 		await world.answer("second");
 		await world.wait("web", "Programmed", 30);
 		expect((await world.condition("web"))?.message).to.include("2 of 2");
-	});
+	}).timeout(90_000);
 
 	it("holds back everywhere what proxies of one replica refuse, also where no proxy was to say so", async () => {
 		const leader = await world.replica("lateen-0");
@@ -271,7 +271,7 @@ describe("lateen serve --source=kubernetes", () => {
 		await world.answer("mended");
 		await world.wait("web", "Programmed", 30);
 		expect(proxy.has("mended")).to.equal(true);
-	});
+	}).timeout(90_000);
 
 	it("serves proxies on while the API server is gone, and goes on when it is back", async () => {
 		const replica = await world.replica("lateen-0");
