@@ -20,7 +20,6 @@ import {
 	readFileSync,
 	writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
@@ -30,6 +29,7 @@ import {
 	type ClusterState,
 	listenForControl,
 } from "./cluster/control-socket.ts";
+import { defaultDir } from "./cluster/default-dir.ts";
 import { MissingPrerequisite } from "./ensure-envoy.ts";
 import { ensureKubernetes } from "./ensure-kubernetes.ts";
 import { firstStopSignal } from "./stop-signal.ts";
@@ -204,11 +204,6 @@ function enterDir(dir: string): boolean {
 	if (!existsSync(join(dir, MARK))) return false;
 	process.chdir(dir);
 	return true;
-}
-
-function defaultDir(): string {
-	const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-	return join(cache, "lateen", "cluster");
 }
 
 function printReady(

@@ -5,19 +5,39 @@
  *   npm run demo               runs until Ctrl-C and says what to try
  *   npm run demo -- --check    tries it by itself; exit status 0 or 1
  *   npm run demo -- --dir D    works in D and leaves its files there
+ *
+ * `--kubernetes` puts the sample's objects into a Kubernetes API server instead,
+ * for people with kubectl: into the one that `npm run cluster` holds (in its usual
+ * folder, or in the one that `--cluster` names), or else into one of its own.
  */
 import { mkdirSync, mkdtempSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
-import { startBookinfo } from "./demo/bookinfo.ts";
+import { ClusterError } from "./cluster/control-plane.ts";
+import { type Bookinfo, startBookinfo } from "./demo/bookinfo.ts";
+import { type DemoCluster, openDemoCluster } from "./demo/demo-cluster.ts";
 import { DemoError } from "./demo/demo-error.ts";
+import { folderGround } from "./demo/folder-ground.ts";
+import type { Ground } from "./demo/ground.ts";
+import { kubernetesGround } from "./demo/kubernetes-ground.ts";
+import { printKubernetesThings } from "./demo/kubernetes-things.ts";
 import { type Ending, type Part, Parts } from "./demo/parts.ts";
 import { printThreeThings } from "./demo/three-things.ts";
+import { tryKubernetesThings } from "./demo/try-kubernetes-things.ts";
 import { tryThreeThings } from "./demo/try-three-things.ts";
 import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
 import { firstStopSignal } from "./stop-signal.ts";
+
+/** One way to run the demo. */
+interface Demo {
+	readonly ground: Ground;
+	/** What to try. */
+	print(bookinfo: Bookinfo): string;
+	/** Tries it. */
+	attempt(bookinfo: Bookinfo, say: (line: string) => void): Promise<void>;
+}
 
 /** What the parts are made from. */
 interface Place {
@@ -33,18 +53,35 @@ process.exitCode = await runDemo().catch((error: unknown) => {
 
 async function runDemo(): Promise<number> {
 	const { values } = parseArgs({
-		options: { check: { type: "boolean" }, dir: { type: "string" } },
+		options: {
+			check: { type: "boolean" },
+			dir: { type: "string" },
+			kubernetes: { type: "boolean" },
+			cluster: { type: "string" },
+		},
 	});
+	if (values.cluster !== undefined && values.kubernetes !== true)
+		throw new DemoError("--cluster goes with --kubernetes.");
+	const isCheck = values.check === true;
 	const envoy = await ensureEnvoy();
 	const dir = openWorkingDir(values.dir);
 	let isWanted = values.dir !== undefined;
 	try {
+		await using cluster =
+			values.kubernetes === true
+				? await openCluster(dir, values.cluster)
+				: undefined;
 		await using parts = new Parts(join(dir, "logs"));
-		stopSignal.onSecond(() => parts.killAll());
-		const work =
-			values.check === true
-				? check({ envoy, dir }, parts)
-				: show({ envoy, dir }, parts);
+		stopSignal.onSecond(() => {
+			parts.killAll();
+			cluster?.killAll();
+		});
+		await using demo =
+			cluster === undefined
+				? onFolder(dir, parts)
+				: onKubernetes(cluster, dir, parts);
+		const act = isCheck ? check : show;
+		const work = act({ envoy, dir }, demo, parts);
 		const code = await Promise.race([
 			work,
 			stopSignal.first.then(() => "stopped" as const),
@@ -53,7 +90,7 @@ async function runDemo(): Promise<number> {
 		void work.catch(() => {});
 		if (code !== "stopped") return code;
 		console.log("\nEnding everything.");
-		return values.check === true ? 1 : 0;
+		return isCheck ? 1 : 0;
 	} catch (error) {
 		isWanted = true;
 		console.error(`\nLogs of all parts: ${join(dir, "logs")}`);
@@ -63,9 +100,50 @@ async function runDemo(): Promise<number> {
 	}
 }
 
-async function show(place: Place, parts: Parts): Promise<number> {
-	const bookinfo = await startBookinfo(place, parts, sayStep);
-	console.log(printThreeThings(bookinfo));
+function onFolder(dir: string, parts: Parts): Demo & AsyncDisposable {
+	const stateDir = join(dir, "state");
+	return {
+		ground: folderGround(stateDir, parts, sayStep),
+		print: (bookinfo) => printThreeThings(bookinfo, stateDir),
+		attempt: tryThreeThings,
+		[Symbol.asyncDispose]: () => Promise.resolve(),
+	};
+}
+
+/** Its objects are taken away while the control plane still runs, so that this cleans up after them. */
+function onKubernetes(
+	cluster: DemoCluster,
+	dir: string,
+	parts: Parts,
+): Demo & AsyncDisposable {
+	const ground = kubernetesGround(cluster, join(dir, "state"), parts, sayStep);
+	return {
+		ground,
+		print: (bookinfo) => printKubernetesThings(bookinfo, cluster),
+		attempt: (bookinfo, say) => tryKubernetesThings(bookinfo, cluster, say),
+		[Symbol.asyncDispose]: async () => {
+			if (cluster.isOwn) return;
+			await ground
+				.remove()
+				.catch((error: unknown) =>
+					console.error(`Some objects are still there: ${printFailure(error)}`),
+				);
+		},
+	};
+}
+
+async function openCluster(
+	dir: string,
+	folder: string | undefined,
+): Promise<DemoCluster> {
+	const abort = new AbortController();
+	void stopSignal.first.then(() => abort.abort());
+	return await openDemoCluster(dir, folder, abort.signal);
+}
+
+async function show(place: Place, demo: Demo, parts: Parts): Promise<number> {
+	const bookinfo = await startBookinfo(place, demo.ground, parts, sayStep);
+	console.log(demo.print(bookinfo));
 	parts.onCrash((part, ending) =>
 		console.error(
 			`\n${styleText("red", "✗")} ${printCrash(part, ending)}\n\nThe rest goes on; Ctrl-C ends it.`,
@@ -74,8 +152,8 @@ async function show(place: Place, parts: Parts): Promise<number> {
 	return await new Promise<number>(() => {});
 }
 
-async function check(place: Place, parts: Parts): Promise<number> {
-	const bookinfo = await startBookinfo(place, parts, sayStep);
+async function check(place: Place, demo: Demo, parts: Parts): Promise<number> {
+	const bookinfo = await startBookinfo(place, demo.ground, parts, sayStep);
 	console.log(`Bookinfo is up: ${bookinfo.url}\n`);
 	const crash = new Promise<never>((_, reject) => {
 		parts.onCrash((part, ending) =>
@@ -83,7 +161,7 @@ async function check(place: Place, parts: Parts): Promise<number> {
 		);
 	});
 	await Promise.race([
-		tryThreeThings(bookinfo, (line) => {
+		demo.attempt(bookinfo, (line) => {
 			// What is seen while everything comes down is not worth telling.
 			if (parts.crashed === undefined) console.log(line);
 		}),
@@ -115,12 +193,16 @@ function openWorkingDir(wanted: string | undefined): string {
 
 function printFailure(error: unknown): string {
 	if (!(error instanceof Error)) return String(error);
-	if (error instanceof DemoError || error instanceof MissingPrerequisite) {
+	if (
+		error instanceof DemoError ||
+		error instanceof ClusterError ||
+		error instanceof MissingPrerequisite
+	) {
 		return error.message;
 	}
 	const isUsage =
 		"code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
 	return isUsage
-		? `${error.message}. The demo takes --check and --dir FOLDER, and nothing else.`
+		? `${error.message}. The demo takes --check, --dir FOLDER, --kubernetes and --cluster FOLDER, and nothing else.`
 		: (error.stack ?? error.message);
 }

@@ -1,10 +1,12 @@
-import { spawn } from "node:child_process";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DemoError } from "./demo-error.ts";
 import { freePorts } from "./free-ports.ts";
+import type { Ground } from "./ground.ts";
 import { readPage } from "./page.ts";
 import type { Part, Parts } from "./parts.ts";
+import { runLateen } from "./run-lateen.ts";
+import { waitFor } from "./wait-for.ts";
 import {
 	PORTS_PER_WORKLOAD,
 	printWorkloadObjects,
@@ -16,14 +18,11 @@ import {
 const ROOT = join(import.meta.dirname, "../..");
 const SAMPLE = join(ROOT, "samples/bookinfo");
 
-/** The program `lateen`, run from source. */
-const LATEEN = join(ROOT, "src/main.ts");
-
-/** How long one step of the start may take: a cold, busy machine is slow. */
-const STEP_MS = 60_000;
-
 /** Where people like to find it; another port is taken when this one is in use. */
 const FAVOURITE_PORT = 9080;
+
+/** The gateway that the sample's rules name. */
+const GATEWAY = "ingress";
 
 /** The running sample. */
 export interface Bookinfo {
@@ -31,8 +30,9 @@ export interface Bookinfo {
 	readonly url: string;
 	/** The working copy of `samples/bookinfo`. */
 	readonly files: string;
-	readonly stateDir: string;
 	readonly controlPlane: Part;
+	/** Makes what was changed in the working copy count. */
+	publish(): Promise<void>;
 	/** Admin addresses of the Envoys, by name. */
 	readonly envoys: ReadonlyMap<string, string>;
 }
@@ -46,47 +46,35 @@ export interface Bookinfo {
  */
 export async function startBookinfo(
 	{ envoy, dir }: { readonly envoy: string; readonly dir: string },
+	ground: Ground,
 	parts: Parts,
 	say: (step: string) => void,
 ): Promise<Bookinfo> {
 	const files = join(dir, "bookinfo");
-	const stateDir = join(dir, "state");
-	const ports = await choosePorts();
-	await copySample(files, ports.workloads);
+	const { address } = ground;
+	const ports = await choosePorts(address);
+	await copySample(files, ports.workloads, address);
 	say(`a working copy of samples/bookinfo: ${files}`);
 
-	const controlPlane = parts.start("control-plane", process.execPath, [
-		...[LATEEN, "serve", `--source=directory:${files}`],
-		...["--state-dir", stateDir, "--xds-listen", "127.0.0.1:0"],
-		...["--log-format", "text"],
-	]);
-	const serveFile = join(stateDir, "serve.json");
-	const { xds } = await waitFor(parts, "the control plane to serve", async () =>
-		JSON.parse(await readFile(serveFile, "utf8")),
-	);
-	say(`control plane: xDS on ${xds}`);
-
+	const controlPlane = await ground.serve(files);
 	const bootstraps = await inPairs(
 		[
 			...WORKLOADS.map((workload) => ({
 				name: workload.name,
-				args: sidecarArgs(workload, ports.workloads),
+				args: sidecarArgs(workload, ports.workloads, address),
+				proof: (out: string) => ground.sidecarProof(workload, out),
 			})),
 			{
-				name: "ingress",
-				args: [
-					"--gateway",
-					"ingress",
-					"--listen",
-					`127.0.0.1:${ports.ingress}`,
-				],
+				name: GATEWAY,
+				args: ["--gateway", GATEWAY, "--listen", `127.0.0.1:${ports.ingress}`],
+				proof: (out: string) => ground.gatewayProof(GATEWAY, out),
 			},
 		],
-		async ({ name, args }) => {
+		async ({ name, args, proof }) => {
 			const out = join(dir, "envoys", name);
 			await mkdir(out, { recursive: true });
 			await bootstrap(name, [
-				...["--state-dir", stateDir, ...args],
+				...[...(await proof(out)), ...args],
 				...["--admin", "127.0.0.1:0", "--out", out],
 			]);
 			return { name, out };
@@ -110,12 +98,12 @@ export async function startBookinfo(
 	const url = `http://127.0.0.1:${ports.ingress}/`;
 	const envoys = new Map<string, string>();
 	for (const [name, file] of adminFiles) {
-		const address = await waitFor(parts, `Envoy ${name} to start`, async () => {
+		const admin = await waitFor(parts, `Envoy ${name} to start`, async () => {
 			const text = (await readFile(file, "utf8")).trim();
 			if (text === "") throw new Error("Its admin address is not written yet.");
 			return text;
 		});
-		envoys.set(name, address);
+		envoys.set(name, admin);
 	}
 	await waitFor(parts, `${url} to show the page`, async () => {
 		const { details, reviews } = await readPage(url);
@@ -123,7 +111,10 @@ export async function startBookinfo(
 			if (!answer.available) throw new Error(answer.reason);
 		}
 	});
-	return { url, files, stateDir, controlPlane, envoys };
+	return {
+		...{ url, files, controlPlane, envoys },
+		publish: () => ground.publish(),
+	};
 }
 
 interface Ports {
@@ -131,10 +122,11 @@ interface Ports {
 	readonly workloads: ReadonlyMap<string, WorkloadPorts>;
 }
 
-async function choosePorts(): Promise<Ports> {
+async function choosePorts(address: string): Promise<Ports> {
 	const [ingress = 0, ...rest] = await freePorts(
 		1 + WORKLOADS.length * PORTS_PER_WORKLOAD,
 		[FAVOURITE_PORT],
+		address,
 	);
 	const workloads = new Map<string, WorkloadPorts>();
 	for (const [index, { name }] of WORKLOADS.entries()) {
@@ -149,6 +141,7 @@ async function choosePorts(): Promise<Ports> {
 async function copySample(
 	files: string,
 	ports: ReadonlyMap<string, WorkloadPorts>,
+	address: string,
 ): Promise<void> {
 	await cp(SAMPLE, files, {
 		recursive: true,
@@ -158,7 +151,7 @@ async function copySample(
 	for (const workload of WORKLOADS) {
 		await writeFile(
 			join(files, "workloads", `${workload.name}.yaml`),
-			printWorkloadObjects(workload, portsOf(ports, workload)),
+			printWorkloadObjects(workload, portsOf(ports, workload), address),
 		);
 	}
 }
@@ -166,13 +159,14 @@ async function copySample(
 function sidecarArgs(
 	workload: Workload,
 	ports: ReadonlyMap<string, WorkloadPorts>,
+	address: string,
 ): readonly string[] {
 	const { application, inbound, outbound } = portsOf(ports, workload);
 	return [
 		...["--proxy", `default/${workload.name}`],
 		...["--outbound", `127.0.0.1:${outbound}`],
 		"--inbound",
-		`127.0.0.1:${inbound}=127.0.0.1:${application}=http`,
+		`${address}:${inbound}=127.0.0.1:${application}=http`,
 	];
 }
 
@@ -206,58 +200,6 @@ async function bootstrap(name: string, args: readonly string[]): Promise<void> {
 		throw new DemoError(
 			`lateen bootstrap failed for ${name}:\n${output.trim()}`,
 		);
-	}
-}
-
-/** Runs the CLI as a person would, and returns what it says. */
-export async function runLateen(
-	args: readonly string[],
-): Promise<{ readonly code: number; readonly output: string }> {
-	const child = spawn(process.execPath, [LATEEN, ...args], {
-		cwd: ROOT,
-		stdio: ["ignore", "pipe", "pipe"],
-	});
-	let output = "";
-	for (const stream of [child.stdout, child.stderr]) {
-		stream.setEncoding("utf8").on("data", (text: string) => {
-			output += text;
-		});
-	}
-	const code = await new Promise<number>((resolve, reject) => {
-		child.on("error", reject);
-		child.on("close", (exitCode) => resolve(exitCode ?? 1));
-	});
-	return { code, output };
-}
-
-/** Tries until it works, a part ends or the time is over. */
-async function waitFor<T>(
-	parts: Parts,
-	what: string,
-	attempt: () => Promise<T>,
-): Promise<T> {
-	const deadline = performance.now() + STEP_MS;
-	for (;;) {
-		let failure: unknown;
-		try {
-			return await attempt();
-		} catch (error) {
-			failure = error;
-		}
-		const { crashed } = parts;
-		if (crashed !== undefined) {
-			const { how } = await crashed.ended;
-			throw new DemoError(
-				`${crashed.name} ended (${how}). Its last lines:\n\n${crashed.lastLines(15).replaceAll(/^/gm, "  ")}\n\nAll of it: ${crashed.logFile}`,
-			);
-		}
-		if (performance.now() > deadline) {
-			const why = failure instanceof Error ? failure.message : String(failure);
-			throw new DemoError(
-				`Waited ${STEP_MS / 1000} s in vain for ${what}. The last attempt: ${why}`,
-			);
-		}
-		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
 }
 

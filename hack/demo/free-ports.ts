@@ -8,20 +8,22 @@ import { createServer } from "node:net";
 const FIRST = 20_000;
 const LAST = 31_999;
 
-/** Chooses ports of loopback that nobody listens on; `preferred` ones first where they are free. */
+/** Chooses ports that nobody listens on, on loopback and at `address`; `preferred` ones first where they are free. */
 export async function freePorts(
 	count: number,
 	preferred: readonly number[] = [],
+	address = "127.0.0.1",
 ): Promise<readonly number[]> {
 	const found: number[] = [];
+	const hosts = new Set(["127.0.0.1", address]);
 	for (const port of preferred) {
-		if (found.length < count && (await isFree(port))) found.push(port);
+		if (found.length < count && (await isFree(port, hosts))) found.push(port);
 	}
 	// A start of its own keeps two demos that begin at once apart.
 	const start = Math.floor(Math.random() * (LAST - FIRST + 1));
 	for (let step = 0; step <= LAST - FIRST && found.length < count; step++) {
 		const port = FIRST + ((start + step) % (LAST - FIRST + 1));
-		if (!found.includes(port) && (await isFree(port))) found.push(port);
+		if (!found.includes(port) && (await isFree(port, hosts))) found.push(port);
 	}
 	if (found.length < count) {
 		throw new Error(
@@ -31,15 +33,20 @@ export async function freePorts(
 	return found;
 }
 
-async function isFree(port: number): Promise<boolean> {
-	const server = createServer();
-	server.listen({ port, host: "127.0.0.1", exclusive: true });
-	try {
-		await once(server, "listening");
-	} catch {
-		return false; // In use or not allowed: either way not ours.
+async function isFree(
+	port: number,
+	hosts: ReadonlySet<string>,
+): Promise<boolean> {
+	for (const host of hosts) {
+		const server = createServer();
+		server.listen({ port, host, exclusive: true });
+		try {
+			await once(server, "listening");
+		} catch {
+			return false; // In use or not allowed: either way not ours.
+		}
+		server.close();
+		await once(server, "close");
 	}
-	server.close();
-	await once(server, "close");
 	return true;
 }

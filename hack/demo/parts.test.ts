@@ -32,6 +32,12 @@ describe("Parts", () => {
 		await until(() => !isAlive(child));
 	});
 
+	it("starts nothing more once it is being ended", async () => {
+		const parts = new Parts(logs);
+		await parts[Symbol.asyncDispose]();
+		expect(() => parts.start("late", "/bin/sh", family)).to.throw("too late");
+	});
+
 	it("ends the others although one has ended by itself, and tells which", async () => {
 		const crashes: string[] = [];
 		let child = 0;

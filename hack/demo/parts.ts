@@ -15,6 +15,8 @@ export interface Ending {
 /** One process of several that belong together. */
 export interface Part {
 	readonly name: string;
+	/** Its process; undefined when it did not start. */
+	readonly pid: number | undefined;
 	readonly logFile: string;
 	readonly ended: Promise<Ending>;
 	/** Whether it still runs. */
@@ -43,8 +45,9 @@ export class Parts implements AsyncDisposable {
 		this.#watchdog = startWatchdog();
 	}
 
-	/** Starts a part. It never throws: a program that cannot start has ended. */
+	/** Starts a part. A program that cannot start has ended; it throws only when all parts are being ended. */
 	start(name: string, program: string, args: readonly string[]): Part {
+		if (this.#ending) throw new Error(`${name} is too late: all parts end.`);
 		const logFile = join(this.#logs, `${name}.log`);
 		const log = openSync(logFile, "a");
 		const child = spawn(program, args, {
@@ -59,8 +62,7 @@ export class Parts implements AsyncDisposable {
 			});
 		});
 		const part: Part = {
-			name,
-			logFile,
+			...{ name, pid: child.pid, logFile },
 			ended,
 			get running() {
 				return isRunning(child);

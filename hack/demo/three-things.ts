@@ -3,8 +3,10 @@ import { styleText } from "node:util";
 import type { Bookinfo } from "./bookinfo.ts";
 
 /** What to try in the running demo, with the very files and commands. */
-export function printThreeThings(bookinfo: Bookinfo): string {
-	const { url, files, stateDir } = bookinfo;
+export function printThreeThings(
+	{ url, files }: Bookinfo,
+	stateDir: string,
+): string {
 	const rules = join(files, "rules/reviews.yaml");
 	const title = (text: string): string => styleText("bold", text);
 	const command = (text: string): string => `     ${styleText("cyan", text)}`;

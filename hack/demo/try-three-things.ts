@@ -1,11 +1,12 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Bookinfo, runLateen } from "./bookinfo.ts";
+import type { Bookinfo } from "./bookinfo.ts";
 import { DemoError } from "./demo-error.ts";
 import { countVersions, printCounts, readPage } from "./page.ts";
+import { runLateen } from "./run-lateen.ts";
 
 /** Requests whose shares are compared with the weights. */
-const SAMPLE_SIZE = 400;
+export const SAMPLE_SIZE = 400;
 
 /**
  * Standard deviations that a share may lie from its weight: by chance alone
@@ -63,7 +64,8 @@ async function shiftTraffic(
 	expectOnly(after, ["v3"]);
 }
 
-async function beJason(
+/** Logs in as jason, as somebody else and as tester, and compares who sees what. */
+export async function beJason(
 	{ url }: Bookinfo,
 	say: (line: string) => void,
 ): Promise<void> {
@@ -137,7 +139,7 @@ async function breakRule(
 }
 
 /** Shows that the calls went through the sidecars: each counts what it let in. */
-async function countCalls(
+export async function countCalls(
 	{ envoys }: Bookinfo,
 	say: (line: string) => void,
 ): Promise<void> {
@@ -159,7 +161,8 @@ async function countCalls(
 	say(`Requests that each Envoy has seen: ${counts.join(", ")}`);
 }
 
-function expectShare(
+/** Fails unless this version answered about as often as it should. */
+export function expectShare(
 	counts: ReadonlyMap<string, number>,
 	version: string,
 	share: number,
@@ -174,7 +177,8 @@ function expectShare(
 	}
 }
 
-function expectOnly(
+/** Fails when anything but these versions answered. */
+export function expectOnly(
 	counts: ReadonlyMap<string, number>,
 	versions: readonly string[],
 ): void {
@@ -186,7 +190,7 @@ function expectOnly(
 }
 
 /** Replaces the file in one step, as editors do. */
-async function edit(
+export async function edit(
 	file: string,
 	change: (text: string) => string,
 ): Promise<void> {

@@ -36,12 +36,13 @@ function workload(app: string, version: string): Workload {
 
 /**
  * The objects that Kubernetes would make: the Pod, and the EndpointSlice that
- * says where to call it. The slice names the port of the sidecar, because on
- * loopback all pods share one address.
+ * says where to call it. The slice names the port of the sidecar, because all
+ * pods share one address.
  */
 export function printWorkloadObjects(
 	{ name, app, version }: Workload,
 	ports: WorkloadPorts,
+	address = "127.0.0.1",
 ): string {
 	return `# Written by npm run demo: where this run's ${name} is.
 apiVersion: v1
@@ -54,10 +55,11 @@ spec:
   serviceAccountName: bookinfo-${app}
   containers:
     - name: ${app}
+      image: bookinfo-${app}
       ports: [{name: http, containerPort: ${ports.application}}]
 status:
-  podIP: 127.0.0.1
-  podIPs: [{ip: 127.0.0.1}]
+  podIP: ${address}
+  podIPs: [{ip: ${address}}]
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -68,7 +70,7 @@ metadata:
 addressType: IPv4
 ports: [{name: http, port: ${ports.inbound}, protocol: TCP}]
 endpoints:
-  - addresses: [127.0.0.1]
+  - addresses: [${address}]
     conditions: {ready: true, serving: true, terminating: false}
     targetRef: {kind: Pod, name: ${name}, namespace: default}
 `;
