@@ -24,11 +24,46 @@ interface Manifest {
 	readonly kind: string;
 	readonly metadata: { readonly name: string; readonly namespace: string };
 	readonly spec?: object;
+	readonly endpoints?: readonly object[];
 }
 
 /** Where the RouteRules of a namespace are. */
 export function ruleCollection(namespace: string): string {
 	return `/apis/lateen.dev/v1alpha1/namespaces/${namespace}/routerules`;
+}
+
+/** A merge patch of the RouteRule of a service after which Envoy's configuration holds `marker`. */
+export function rulePatch(
+	index: number,
+	marker: string,
+): { readonly path: string; readonly patch: object; readonly rule: string } {
+	const [namespace = "", name = ""] = serviceOf(index);
+	return {
+		path: `${ruleCollection(namespace)}/${name}`,
+		patch: { spec: { headers: { response: { set: { "x-round": marker } } } } },
+		rule: `${namespace}/${name}`,
+	};
+}
+
+/** A merge patch of the EndpointSlice of a service that moves its second endpoint to `address`. */
+export function endpointsPatch(
+	index: number,
+	address: string,
+): { readonly path: string; readonly patch: object } {
+	const [namespace = "", name = ""] = serviceOf(index);
+	const slice = manifestsOf(index, { services: 0, rules: 0 })
+		.map((text): Manifest => parse(text))
+		.find(({ kind }) => kind === "EndpointSlice");
+	const [first, second] = slice?.endpoints ?? [];
+	return {
+		path: `${paths["EndpointSlice"]?.(namespace)}/${name}-abcde`,
+		patch: { endpoints: [first, { ...second, addresses: [address] }] },
+	};
+}
+
+/** Namespace and name of a service. */
+function serviceOf(index: number): readonly string[] {
+	return workloadOf(index).replace(/-v1$/, "").split("/");
 }
 
 /** Writes a mesh into a cluster, with ServiceAccounts for its workloads. */

@@ -9,7 +9,7 @@ type ReportOf<Op extends LoadReport["op"]> = Extract<
 >;
 
 /** How long the load may take for one thing. */
-const limitMs = 60_000;
+const limitMs = 180_000;
 
 /** The process that plays the proxies. */
 export class LoadProcess implements AsyncDisposable {

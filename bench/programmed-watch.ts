@@ -14,22 +14,25 @@ interface Rule {
 			readonly status: string;
 			readonly observedGeneration?: number;
 		}[];
+		readonly proxies?: { readonly acknowledged?: number };
 	};
 }
 
 /** A watch of all RouteRules that notes when each generation of each was first read to be live. */
-export class ProgrammedWatch {
+export class ProgrammedWatch implements AsyncDisposable {
 	/** By `namespace/name`: the generation that is live, and since when it was read to be. */
 	readonly #live = new Map<string, { generation: number; atMs: number }>();
+	/** By `namespace/name`: how many proxies are said to have it. */
+	readonly #acknowledged = new Map<string, number>();
 	readonly #waiting = new Set<() => void>();
-	/** How many events came, of whatever kind. */
-	events = 0;
+	readonly #stopping = new AbortController();
+	#ended: Promise<void> = Promise.resolve();
+	#failure: unknown;
 
-	/** Starts to watch; it ends with the signal. */
+	/** Starts to watch; it ends when it is disposed of, or with the signal. */
 	static async start(
 		client: ApiClient,
 		signal: AbortSignal,
-		onFailure: (error: unknown) => void,
 	): Promise<ProgrammedWatch> {
 		const watch = new ProgrammedWatch();
 		const path = "/apis/lateen.dev/v1alpha1/routerules";
@@ -40,17 +43,22 @@ export class ProgrammedWatch {
 		};
 		for (const rule of list.items) watch.#take(rule);
 		const since = list.metadata.resourceVersion;
-		void watch
-			.#follow(client, `${path}?watch=1&resourceVersion=${since}`, signal)
+		const either = AbortSignal.any([signal, watch.#stopping.signal]);
+		watch.#ended = watch
+			.#follow(client, `${path}?watch=1&resourceVersion=${since}`, either)
 			.catch((error: unknown) => {
-				if (!signal.aborted) onFailure(error);
+				watch.#failure = error;
+				watch.#wake();
 			});
 		return watch;
 	}
 
-	/** How many rules are live, in whatever generation. */
-	get count(): number {
-		return this.#live.size;
+	/** Waits until so many rules are said to be on so many proxies each. */
+	async all(rules: number, proxies: number): Promise<void> {
+		const complete = (): number =>
+			[...this.#acknowledged.values()].filter((count) => count === proxies)
+				.length;
+		while (complete() < rules) await this.#next();
 	}
 
 	/** Waits until this generation of a rule is read to be live, and says when it was. */
@@ -58,13 +66,24 @@ export class ProgrammedWatch {
 		for (;;) {
 			const live = this.#live.get(name);
 			if (live !== undefined && live.generation >= generation) return live.atMs;
-			await this.next();
+			await this.#next();
 		}
 	}
 
-	/** Waits for an event. */
-	async next(): Promise<void> {
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.#stopping.abort();
+		await this.#ended;
+	}
+
+	async #next(): Promise<void> {
+		if (this.#failure !== undefined) throw this.#failure;
 		await new Promise<void>((resolve) => this.#waiting.add(resolve));
+		if (this.#failure !== undefined) throw this.#failure;
+	}
+
+	#wake(): void {
+		for (const wake of this.#waiting) wake();
+		this.#waiting.clear();
 	}
 
 	async #follow(
@@ -73,10 +92,8 @@ export class ProgrammedWatch {
 		signal: AbortSignal,
 	): Promise<void> {
 		for await (const { object } of client.watch(path, signal)) {
-			this.events += 1;
 			this.#take(object as Rule);
-			for (const wake of this.#waiting) wake();
-			this.#waiting.clear();
+			this.#wake();
 		}
 		throw new Error("The watch of RouteRules ended.");
 	}
@@ -90,6 +107,7 @@ export class ProgrammedWatch {
 				condition.observedGeneration === generation,
 		);
 		const key = `${namespace}/${name}`;
+		this.#acknowledged.set(key, status?.proxies?.acknowledged ?? 0);
 		if (isLive !== true) return;
 		if (this.#live.get(key)?.generation === generation) return;
 		this.#live.set(key, { generation, atMs: systemMs() });
