@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -17,6 +17,8 @@ export interface ReplicaOptions {
 	readonly name: string;
 	/** Instead of the cluster's own, such as one that goes through a proxy which a test cuts. */
 	readonly kubeconfig?: string;
+	/** Where its webhook listens, and its admin API for readers; by default a free port of this machine alone. */
+	readonly webhookListen?: string;
 }
 
 /** A `lateen serve --source=kubernetes` of its own process; disposing of it ends it. */
@@ -28,11 +30,14 @@ export class ClusterReplica implements ServedProxies, AsyncDisposable {
 	readonly log: Record<string, unknown>[] = [];
 	authorities: string | undefined;
 	address = "127.0.0.1:0";
+	/** Where its webhook listens. */
+	webhook: string;
 	#child: ChildProcess | undefined;
 
 	private constructor(options: ReplicaOptions, folder: string) {
 		this.#options = options;
 		this.#folder = folder;
+		this.webhook = options.webhookListen ?? "127.0.0.1:0";
 	}
 
 	/** Starts a replica and waits until it is ready. */
@@ -58,7 +63,7 @@ export class ClusterReplica implements ServedProxies, AsyncDisposable {
 				...["--kubeconfig", kubeconfig ?? cluster.kubeconfig],
 				...["--namespace", namespace, "--pod-name", name],
 				...["--state-dir", this.stateDir],
-				...["--xds-listen", this.address, "--webhook-listen", "127.0.0.1:0"],
+				...["--xds-listen", this.address, "--webhook-listen", this.webhook],
 			],
 			{
 				env: { HOME: "/nonexistent", PATH: process.env["PATH"] },
@@ -73,6 +78,7 @@ export class ClusterReplica implements ServedProxies, AsyncDisposable {
 				this.log.push(entry);
 				if (entry["message"] !== "The server is ready.") return;
 				this.address = String(entry["xds"]);
+				this.webhook = String(entry["webhook"]);
 				resolve();
 			});
 			child.once("exit", () =>
@@ -117,6 +123,39 @@ export class ClusterReplica implements ServedProxies, AsyncDisposable {
 			path,
 		});
 		return JSON.parse(await answer.text());
+	}
+
+	/** What a figure of its metrics is, over all labels. */
+	async figure(name: string): Promise<number> {
+		const answer = await request({
+			server: { path: join(this.stateDir, "admin.sock") },
+			method: "GET",
+			path: "/metrics",
+		});
+		const lines = (await answer.text()).split("\n");
+		const values = lines
+			.filter(
+				(line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`),
+			)
+			.map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)));
+		if (values.length === 0) throw new Error(`There is no figure ${name}.`);
+		return values.reduce((sum, value) => sum + value, 0);
+	}
+
+	/** The most memory that the process has had at any time, in bytes. */
+	async peakMemory(): Promise<number> {
+		const status = await readFile(`/proc/${this.#child?.pid}/status`, "utf8");
+		const kib = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1];
+		return Number(kib) * 1024;
+	}
+
+	/** Messages of what it has logged at these levels, each once. */
+	complaints(): ReadonlySet<string> {
+		return new Set(
+			this.log
+				.filter(({ level }) => level === "warn" || level === "error")
+				.map(({ message }) => String(message)),
+		);
 	}
 
 	/** Stops it where it stands, or lets it go on. */
