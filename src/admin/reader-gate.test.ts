@@ -24,12 +24,12 @@ describe("readersOnly", () => {
 
 	const cases = [
 		{ name: "answers readers", token: "good", path: "/v1/proxies", want: 200 },
-		{ name: "refuses others", token: "bad", path: "/v1/proxies", want: 401 },
+		{ name: "refuses others", token: "bad", path: "/v1/proxies", want: 403 },
 		{
 			name: "refuses who brings none",
 			token: undefined,
 			path: "/v1/proxies",
-			want: 401,
+			want: 403,
 		},
 		{
 			name: "says that it cannot know yet",

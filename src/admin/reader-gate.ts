@@ -31,7 +31,7 @@ export function readersOnly(
 		switch (verdict.is) {
 			case "stranger":
 				return failure(
-					401,
+					403,
 					`This needs a token of the ServiceAccount lateen-reader for the audience lateen.dev/admin, in the header ${readerTokenHeader}.`,
 				);
 			case "unknown":

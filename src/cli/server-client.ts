@@ -103,7 +103,7 @@ export async function openServer(
 			throw new ServerError("CLI_NO_SERVER", error.message, { cause: error });
 		throw new ServerError(
 			"CLI_NO_SERVER",
-			`Nothing answers at ${admin}. Start a server with \`lateen serve --source=directory:PATH\`, or name another one with --server or --state-dir.`,
+			`Nothing answers at ${admin}. Start a server with \`lateen serve --source=directory:PATH\`, name another one with --server or --state-dir, or ask in a Kubernetes cluster with --kubeconfig.`,
 			{ cause: error },
 		);
 	}

@@ -203,8 +203,13 @@ async function lookUntil(
 			if (isOver(error, signal)) return last;
 			if (!(error instanceof ServerError) || error.code !== "CLI_NO_SERVER")
 				throw error;
-			// A server that was there may come back; one that is stopping resets what it has not answered.
-			if (values.timeout === 0 || (!server.wasThere && nobodyListens(error)))
+			// A watch of a cluster outlives by itself what may pass. A server that was there may come back; one that is stopping resets what it has
+			// not answered.
+			if (
+				server.plane.mode === "cluster" ||
+				values.timeout === 0 ||
+				(!server.wasThere && nobodyListens(error))
+			)
 				throw error;
 			last = { is: "not yet", why: error.message };
 		}

@@ -203,7 +203,10 @@ spec:
 	/** Starts a replica and waits until it is ready. */
 	async replica(
 		name: string,
-		options: { readonly kubeconfig?: string } = {},
+		options: {
+			readonly kubeconfig?: string;
+			readonly webhookListen?: string;
+		} = {},
 	): Promise<ClusterReplica> {
 		const replica = await ClusterReplica.start({
 			...options,

@@ -235,7 +235,13 @@ export class ClusterReplicas {
 				this.#miss(replica, "it is of a version without this");
 				return undefined;
 			default:
-				this.#miss(replica, text.replaceAll(/\s+/g, " ").slice(0, 300).trim());
+				this.#miss(
+					replica,
+					(textOf(body, "message") || textOf(body, "error") || text)
+						.replaceAll(/\s+/g, " ")
+						.slice(0, 300)
+						.trim(),
+				);
 				return undefined;
 		}
 	}
