@@ -16,9 +16,9 @@ import {
 	statusKinds,
 } from "./status-kinds.ts";
 import {
-	conditionIn,
 	deletedRow,
 	placeOf,
+	readinessOf,
 	type StatusColumns,
 	statusHeading,
 	statusRow,
@@ -188,15 +188,12 @@ function nothingFound(
 
 /** Why the first few are not ready. */
 function printNotes(objects: readonly unknown[]): string {
-	const troubled = objects.filter(
-		(one) => textOf(conditionIn(one, "Ready"), "status") !== "True",
-	);
+	const troubled = objects.filter((one) => readinessOf(one).status !== "True");
 	if (troubled.length === 0) return "";
 	const notes = troubled.slice(0, maxNotes).map((one) => {
 		const place = placeOf(one);
 		const at = place === "" ? "" : ` (${place})`;
-		const message = textOf(conditionIn(one, "Ready"), "message");
-		return `${textOf(one, "name")}${at}: ${message}`;
+		return `${textOf(one, "name")}${at}: ${readinessOf(one).message}`;
 	});
 	const more = troubled.length - notes.length;
 	return [

@@ -30,23 +30,19 @@ export function statusRow(
 	columns: StatusColumns,
 	nowMs: number,
 ): readonly string[] {
-	const ready = conditionIn(object, "Ready");
+	const ready = readinessOf(object);
 	return [
 		...(columns.namespace ? [textOf(object, "namespace")] : []),
 		columns.kind
 			? `${kindWord(object)}/${textOf(object, "name")}`
 			: textOf(object, "name"),
 		...(columns.destination ? [textOf(object, "destination")] : []),
-		textOf(ready, "status"),
+		ready.status,
 		printCounts(object),
-		textOf(ready, "reason"),
+		ready.reason,
 		printAge(textOf(object, "createdAt"), nowMs),
 		...(columns.wide
-			? [
-					textOf(object, "generation"),
-					placeOf(object),
-					textOf(ready, "message"),
-				]
+			? [textOf(object, "generation"), placeOf(object), ready.message]
 			: []),
 	];
 }
@@ -75,6 +71,40 @@ export function conditionIn(object: unknown, type: string): unknown {
 	);
 }
 
+/** Whether an object is ready, for people. */
+export interface Readiness {
+	readonly status: string;
+	readonly reason: string;
+	readonly message: string;
+}
+
+/** What is known of its newest form: a status that speaks of an older one says nothing of that. */
+export function readinessOf(object: unknown): Readiness {
+	const ready = conditionIn(object, "Ready");
+	const [status, reason, message] = ["status", "reason", "message"].map(
+		(name) => textOf(ready, name),
+	);
+	if (status === undefined || status === "")
+		return {
+			status: "Unknown",
+			reason: "",
+			message:
+				"It has no status: no control plane has looked at it yet. See that Lateen runs.",
+		};
+	const newest = Number(fieldOf(object, "generation") ?? 0);
+	const seen = Number(
+		fieldOf(fieldOf(object, "status"), "observedGeneration") ?? 0,
+	);
+	const known = { status, reason: reason ?? "", message: message ?? "" };
+	return seen >= newest
+		? known
+		: {
+				...known,
+				status: "Unknown",
+				message: `No control plane has looked at generation ${newest} yet. Of generation ${seen} it said: ${known.message}`,
+			};
+}
+
 /** `rules.yaml:5`; empty when the object is in no file. */
 export function placeOf(object: unknown): string {
 	const file = textOf(object, "file");
@@ -94,6 +124,7 @@ export function printAge(time: string, nowMs: number): string {
 
 function printCounts(object: unknown): string {
 	const proxies = fieldOf(fieldOf(object, "status"), "proxies");
+	if (proxies === undefined) return "";
 	const rejected = Number(fieldOf(proxies, "rejected") ?? 0);
 	const counts = `${textOf(proxies, "acknowledged")}/${textOf(proxies, "total")}`;
 	return rejected > 0 ? `${counts} (${rejected} refused)` : counts;

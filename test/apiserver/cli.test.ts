@@ -4,7 +4,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { parse, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import { programPath, type Ran, runLateen } from "../cli/run-lateen.ts";
 import { Running } from "../cli/serving.ts";
 import type { ClusterReplica } from "../testkit/cluster-replica.ts";
@@ -152,10 +152,12 @@ metadata: {name: lateen-reader}
 				users: [
 					{ name: "admin", user: admin?.user },
 					{ name: "jane", user: { ...admin?.user, as: "jane" } },
+					{ name: "joe", user: { ...admin?.user, as: "joe" } },
 				],
 				contexts: [
 					context("test", "test", "admin"),
 					context("jane", "test", "jane"),
+					context("joe", "test", "joe"),
 					context("relay", "relay", "admin"),
 					context("nowhere", "nowhere", "admin"),
 				],
@@ -572,6 +574,61 @@ spec:
 				(error: { readonly stderr: string }) => error,
 			);
 			expect(missing.stderr).to.match(/^kubectl lateen get: There is no/);
+		});
+	});
+
+	describe("in the end", () => {
+		it("lets a reader of the manifests' role ask the replicas", async () => {
+			const roles = parseAllDocuments(
+				await readFile(
+					join(import.meta.dirname, "../../manifests/base/user-roles.yaml"),
+					"utf8",
+				),
+			).map((one) => one.toJS() as { kind: string; metadata: object });
+			const role = roles.find(({ kind }) => kind === "Role");
+			const own = ["-n", world.own];
+			await kubectl(
+				cluster,
+				[...own, "apply", "-f", "-"],
+				JSON.stringify({
+					...role,
+					metadata: { ...role?.metadata, namespace: world.own },
+				}),
+			);
+			await kubectl(cluster, [
+				...[...own, "create", "rolebinding", "joe"],
+				...["--role", "lateen-reader", "--user", "joe"],
+			]);
+			await eventually(async () => {
+				for (const words of [
+					["proxies"],
+					["why", "rr/web"],
+					["proxy", "web-1"],
+				]) {
+					const { code, out } = await lateen(...words, "--context", "joe");
+					expect(out).to.include(`${world.namespace}/web-1`);
+					expect(code).to.equal(0);
+				}
+			});
+		});
+
+		it("says of an object that nobody has looked at that its state is not known", async () => {
+			for (const replica of replicas) replica.signal("SIGSTOP");
+			try {
+				await world.answer("x", "unseen");
+				await world.answer("third");
+				const { out, err } = await lateen("get", "rr");
+				expect(out).to.match(/^unseen +web +Unknown /m);
+				expect(out).to.match(/^web +web +Unknown +2\/2 +Ready/m);
+				expect(err).to.include("unseen: It has no status");
+				expect(err).to.include(
+					"web: No control plane has looked at generation",
+				);
+			} finally {
+				for (const replica of replicas) replica.signal("SIGCONT");
+			}
+			await world.wait("web", "Ready");
+			await world.kubectl("delete", "routerule", "unseen");
 		});
 	});
 

@@ -45,18 +45,23 @@ export async function* watchClusterStatuses(
 		watchKind(kind, selection, options.connection, queue),
 	);
 	const open = new Set(watched);
+	let isGone = false;
 	const judge = (): void => {
+		let trouble: string | undefined;
 		for (const one of [...open]) {
 			const why = verdictOn(one.watcher);
 			if (why === undefined) continue;
 			if ("goesOn" in why) {
-				options.gone(why.goesOn);
+				trouble ??= why.goesOn;
 				continue;
 			}
 			open.delete(one);
 			if (open.size === 0) queue.fail(why.fatal);
 			else options.leftOut(why.fatal.message);
 		}
+		// Kinds share their fate mostly.
+		if (trouble !== undefined && !isGone) options.gone(trouble);
+		isGone = trouble !== undefined;
 		if ([...open].every(({ watcher }) => watcher.status.value.isListed))
 			queue.sync();
 	};
