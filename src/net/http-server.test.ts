@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import { mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import type { HttpHandler } from "../lib/handler.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
@@ -272,6 +274,39 @@ describe("serveHttp", () => {
 		expect(failure).to.be.instanceOf(HttpClientError);
 		expect(failure).to.have.property("code", "NET_NOBODY_LISTENS");
 		expect(failure.message).to.contain(path);
+	});
+
+	it("does not wait for connections without a request when it is disposed of", async () => {
+		const { port } = await serve(echo, { stopMs: 60_000 });
+		const socket = createConnection({ host: "127.0.0.1", port });
+		await once(socket, "connect");
+		socket.resume();
+		const closed = once(socket, "close");
+		const [server] = servers.splice(0);
+		await server?.[Symbol.asyncDispose]();
+		await closed;
+	});
+
+	it("answers what was asked before it is disposed of, and then keeps no connection", async () => {
+		const answers = Promise.withResolvers<void>();
+		const asked = Promise.withResolvers<void>();
+		const { port } = await serve(
+			async () => {
+				asked.resolve();
+				await answers.promise;
+				return { status: 200, body: "late" };
+			},
+			{ stopMs: 60_000 },
+		);
+		const socket = createConnection({ host: "127.0.0.1", port });
+		const read = text(socket);
+		socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+		await asked.promise;
+		const [server] = servers.splice(0);
+		const disposed = server?.[Symbol.asyncDispose]();
+		answers.resolve();
+		await disposed;
+		expect(await read).to.include("late");
 	});
 
 	it("lets the client give up", async () => {

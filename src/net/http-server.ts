@@ -4,6 +4,7 @@ import {
 	type ServerResponse,
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { HttpHandler, HttpResponse } from "../lib/handler.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Address } from "./address.ts";
@@ -34,6 +35,13 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
+ * How long a stop waits for the first request of a connection that has just
+ * been opened. Node.js counts such a connection among those with a request.
+ * Milliseconds.
+ */
+const firstRequestMs = 100;
+
+/**
  * Starts an HTTP/1.1 server for one handler, with TLS when there is a certificate for it.
  *
  * Guarantees: the handler's signal is aborted when the client goes away or the
@@ -57,7 +65,12 @@ export async function serveHttp(
 		response: ServerResponse,
 	): Promise<void> => {
 		const controller = new AbortController();
-		const abort = (): void => controller.abort();
+		const abort = (): void => {
+			controller.abort();
+			// Where the answer had begun before the stop, the client was not told that it is the last.
+			if (stopping.signal.aborted)
+				setImmediate(() => server.closeIdleConnections());
+		};
 		response.once("close", abort);
 		stopping.signal.addEventListener("abort", abort, { once: true });
 		// Reported by "close"; without a listener it would end the process.
@@ -68,6 +81,8 @@ export async function serveHttp(
 				"refusal" in read
 					? read.refusal
 					: await handler(read.request, controller.signal);
+			if (stopping.signal.aborted && !response.headersSent)
+				response.setHeader("connection", "close");
 			await writeResponse(
 				response,
 				answer,
@@ -102,10 +117,15 @@ export async function serveHttp(
 		keepAliveTimeout: limits.keepAliveMs,
 		connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
 	};
+	/** Connections over which no request has come yet. */
+	const silent = new Set<Socket>();
 	const onRequest = (
 		message: IncomingMessage,
 		response: ServerResponse,
-	): void => void serve(message, response);
+	): void => {
+		silent.delete(message.socket);
+		void serve(message, response);
+	};
 	const secure =
 		options.tls === undefined
 			? undefined
@@ -118,6 +138,13 @@ export async function serveHttp(
 		secure === undefined || options.tls === undefined
 			? undefined
 			: superviseTls(secure, options.tls, log);
+	server.on(
+		secure === undefined ? "connection" : "secureConnection",
+		(socket: Socket) => {
+			silent.add(socket);
+			socket.once("close", () => silent.delete(socket));
+		},
+	);
 	server.maxConnections = limits.maxConnections;
 	server.maxHeadersCount = 100;
 	const address = await listen(server, options.listen).catch(
@@ -141,12 +168,14 @@ export async function serveHttp(
 			handshakes?.stop();
 			server.closeIdleConnections();
 			stopping.abort();
-			const deadline = setTimeout(
-				() => server.closeAllConnections(),
-				limits.stopMs,
-			);
+			const deadlines = [
+				setTimeout(() => {
+					for (const socket of silent) socket.destroy();
+				}, firstRequestMs),
+				setTimeout(() => server.closeAllConnections(), limits.stopMs),
+			];
 			await closed;
-			clearTimeout(deadline);
+			for (const deadline of deadlines) clearTimeout(deadline);
 		},
 	};
 }

@@ -420,6 +420,21 @@ describe("TLS", () => {
 				await silent.closed;
 			});
 
+			it("does not wait for connections that never sent a request when it stops", async () => {
+				const { port, server } = await start(material(), { stopMs: 60_000 });
+				const socket = connectTls({
+					port,
+					host: "127.0.0.1",
+					ca: authority.ca,
+					servername: "localhost",
+					...(name === "serveGrpc" && { ALPNProtocols: ["h2"] }),
+				});
+				socket.on("error", () => {});
+				cleanups.push(() => socket.destroy());
+				await once(socket, "secureConnect");
+				await server[Symbol.asyncDispose]();
+			});
+
 			it("refuses TLS 1.1", async () => {
 				const { port } = await start(material());
 				const socket = connectTls({
