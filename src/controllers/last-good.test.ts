@@ -20,6 +20,7 @@ class MemoryStore implements LastGoodStore {
 	readonly written = new Map<string, LastGood>();
 	writes = 0;
 	isFull = false;
+	isStuck = false;
 
 	read(): Promise<readonly LastGood[]> {
 		return Promise.resolve([...this.written.values()]);
@@ -27,6 +28,7 @@ class MemoryStore implements LastGoodStore {
 
 	write(one: LastGood): Promise<void> {
 		if (this.isFull) return Promise.reject(new Error("no space left"));
+		if (this.isStuck) return new Promise(() => undefined);
 		this.writes += 1;
 		this.written.set(refKey(one.ref), one);
 		return Promise.resolve();
@@ -112,5 +114,32 @@ describe("LastGoodKeeper", () => {
 		await keeper[Symbol.asyncDispose]();
 		expect(store.written.size).to.equal(1);
 		expect(clock.waiting).to.equal(0);
+	});
+
+	it("writes what proxies refuse first", async () => {
+		keeper.put(entry("a"));
+		const refusal = { content: "c", software: "", proxy: "p", message: "no" };
+		keeper.put({ ...entry("b"), refusals: [refusal] });
+		clock.pass(1000);
+		await rest();
+		expect([...store.written.values()].map(({ ref }) => ref.name)).to.eql([
+			"b",
+			"a",
+		]);
+	});
+
+	it("does not hold up a stop when the store is slow, and begins no write after it", async () => {
+		store.isStuck = true;
+		keeper.put(entry("a"));
+		keeper.put(entry("b"));
+		clock.pass(1000);
+		await rest();
+		const stopped = keeper[Symbol.asyncDispose]();
+		clock.pass(1500);
+		await stopped;
+		expect(said.at(-1)).to.include("not written before the stop");
+		store.isStuck = false;
+		await rest();
+		expect(store.writes).to.equal(0);
 	});
 });

@@ -24,6 +24,9 @@ const gatherMs = 200;
 /** Wait after a failed write; doubles up to 32 times as long. Milliseconds. */
 const retryMs = 1000;
 
+/** Longest time that a stop waits for what is not written yet. Milliseconds. */
+const stopMs = 1500;
+
 /** What the keeper works with. */
 export interface LastGoodKeeperParts {
 	readonly store: LastGoodStore;
@@ -36,7 +39,8 @@ export interface LastGoodKeeperParts {
  * Keeps last good forms up to date in a store that may be slow or broken.
  *
  * Guarantees: callers never wait and never fail; what could not be written is
- *   tried again with what is true then; disposing of it writes the rest, once.
+ *   tried again with what is true then; disposing of it writes the rest once,
+ *   what proxies refuse first, and gives up what takes longer than 1.5 s.
  */
 export class LastGoodKeeper implements AsyncDisposable {
 	readonly #parts: LastGoodKeeperParts;
@@ -50,6 +54,7 @@ export class LastGoodKeeper implements AsyncDisposable {
 	#writing: Promise<void> | undefined;
 	#failed = 0;
 	#stopped = false;
+	#hasGivenUp = false;
 
 	constructor(parts: LastGoodKeeperParts) {
 		this.#parts = parts;
@@ -74,10 +79,25 @@ export class LastGoodKeeper implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
+		if (this.#stopped) return;
 		this.#stopped = true;
 		this.#cancel?.();
-		await this.#writing;
-		await this.#write();
+		const { clock, logger } = this.#parts;
+		const rest = async (): Promise<void> => {
+			await this.#writing;
+			if (!this.#hasGivenUp) await this.#write();
+		};
+		await new Promise<void>((resolve, reject) => {
+			const cancel = clock.after(stopMs, () => {
+				this.#hasGivenUp = true;
+				logger.info(
+					"Some last good forms of objects were not written before the stop. Whoever serves them next makes them anew.",
+					{ objects: this.#waiting.size },
+				);
+				resolve();
+			});
+			rest().finally(cancel).then(resolve, reject);
+		});
 	}
 
 	#note(ref: ObjectRef, entry: LastGood | undefined): void {
@@ -103,11 +123,13 @@ export class LastGoodKeeper implements AsyncDisposable {
 	/** Writes what waits, until a write fails. */
 	async #write(): Promise<void> {
 		const { store, logger } = this.#parts;
-		for (const [key, one] of [...this.#waiting]) {
+		for (const [key, one] of this.#inOrder()) {
+			if (this.#hasGivenUp) return;
 			try {
 				if (one.entry === undefined) await store.remove(one.ref);
 				else await store.write(one.entry);
 			} catch (error) {
+				if (this.#hasGivenUp) return;
 				this.#failures.add();
 				if (this.#failed === 0)
 					logger.warn(
@@ -124,5 +146,16 @@ export class LastGoodKeeper implements AsyncDisposable {
 		if (this.#failed > 0)
 			logger.info("Last good forms of objects can be written again.");
 		this.#failed = 0;
+	}
+
+	/** What would be missed most first: nobody can find out again what an object was before proxies refused it. */
+	#inOrder() {
+		const waiting = [...this.#waiting];
+		const isRefused = ([, { entry }]: (typeof waiting)[number]): boolean =>
+			entry !== undefined && entry.refusals.length > 0;
+		return [
+			...waiting.filter(isRefused),
+			...waiting.filter((one) => !isRefused(one)),
+		];
 	}
 }

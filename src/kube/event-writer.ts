@@ -103,6 +103,8 @@ export class KubeEventWriter implements EventWriter, Disposable {
 	/** Different events by object and reason. */
 	readonly #perReason = new Map<string, Set<string>>();
 	readonly #stopState: () => void;
+	/** Ends the wait of events for their turn. */
+	readonly #stopping = new AbortController();
 	#failed = 0;
 
 	constructor(parts: KubeEventParts) {
@@ -122,6 +124,7 @@ export class KubeEventWriter implements EventWriter, Disposable {
 
 	[Symbol.dispose](): void {
 		this.#stopState();
+		this.#stopping.abort();
 		this.#forgetAll();
 	}
 
@@ -219,7 +222,7 @@ export class KubeEventWriter implements EventWriter, Disposable {
 			.run(async () => {
 				if (leader.isLeader() && this.#series.get(key) === series)
 					await this.#write(series, count);
-			})
+			}, this.#stopping.signal)
 			.then(
 				() => {
 					series.isBusy = false;

@@ -78,6 +78,8 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 		{ readonly uid: string; readonly resourceVersion: string }
 	>();
 	readonly #stops: (() => void)[];
+	/** Ends the wait of forms for their turn. */
+	readonly #stopping = new AbortController();
 	#cancelRetry: (() => void) | undefined;
 	#failed = 0;
 
@@ -92,6 +94,7 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 
 	[Symbol.dispose](): void {
 		for (const stop of this.#stops.splice(0)) stop();
+		this.#stopping.abort();
 		this.#cancelRetry?.();
 	}
 
@@ -117,7 +120,7 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 		await pacer.run(async () => {
 			if (leader.isLeader())
 				await client.delete(resources.LastGood, this.#placeOf(ref));
-		});
+		}, this.#stopping.signal);
 	}
 
 	/** What another replica left undone, once it is certain what is gone. */
@@ -131,6 +134,7 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 				this.#failed = 0;
 			},
 			(error: unknown) => {
+				if (this.#stopping.signal.aborted) return;
 				logger.warn(
 					"Last good forms in Kubernetes cannot be brought up to date; it is tried again.",
 					{ error },
@@ -157,7 +161,7 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 					if (!leader.isLeader() || objects.exists(ref)) return;
 					const { uid } = object.metadata;
 					await client.delete(resources.LastGood, object.metadata, { uid });
-				});
+				}, this.#stopping.signal);
 				this.#seen.delete(key);
 				continue;
 			}
@@ -184,7 +188,10 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 
 	async #write(entry: LastGood): Promise<void> {
 		try {
-			await this.#parts.pacer.run(() => this.#apply(entry));
+			await this.#parts.pacer.run(
+				() => this.#apply(entry),
+				this.#stopping.signal,
+			);
 		} catch (error) {
 			if (!(error instanceof KubeError)) throw error;
 			switch (error.code) {

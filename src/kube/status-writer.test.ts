@@ -245,6 +245,28 @@ describe("KubeStatusWriter", () => {
 		expect(one.clock.waiting).to.equal(0);
 	});
 
+	it("begins nothing more when it is disposed of", async () => {
+		const one = new Fixture();
+		const names = Array.from({ length: 100 }, (_, index) => `r${index}`);
+		for (const name of names) one.put(name);
+		let answer = (): void => undefined;
+		const held = new Promise<void>((resolve) => {
+			answer = resolve;
+		});
+		one.server.delay = ({ method }) =>
+			method === "PATCH" ? held : Promise.resolve();
+		const written = one.writer.write(names.map((name) => status(name)));
+		await settle();
+		const underWay = one.server.writes.length;
+		expect(underWay).to.be.within(1, 8);
+		one.writer[Symbol.dispose]();
+		answer();
+		await written;
+		expect(one.server.writes.length).to.equal(underWay);
+		expect(one.clock.waiting).to.equal(0);
+		expect(one.logged).to.deep.equal([]);
+	});
+
 	it("passes over an object that is gone", async () => {
 		const one = new Fixture();
 		one.put("x");
@@ -371,6 +393,32 @@ describe("KubeStatusWriter", () => {
 			await settle();
 			for (const name of names)
 				expect(one.statusOf(name), name).to.be.an("object");
+		});
+
+		it("leaves out the counts of proxies where the CRD is too old for them, until it is not", async () => {
+			const one = new Fixture();
+			for (const name of ["a", "b"]) one.put(name);
+			one.server.fault = ({ body }) =>
+				String(body).includes('"proxies"')
+					? {
+							status: 500,
+							message: ".status.proxies: field not declared in schema",
+						}
+					: undefined;
+			await one.writer.write([status("a"), status("b")]);
+			for (const name of ["a", "b"]) {
+				expect(message(one.statusOf(name))).to.equal("It is so.");
+				expect(one.statusOf(name)).not.to.have.property("proxies");
+			}
+			expect(one.logged).to.have.length(1);
+			const before = one.server.writes.length;
+			await one.writer.write([status("a"), status("b")]);
+			expect(one.server.writes).to.have.length(before);
+			one.server.fault = () => undefined;
+			one.clock.pass(60_000);
+			await settle();
+			for (const name of ["a", "b"])
+				expect(one.statusOf(name)).to.have.property("proxies");
 		});
 
 		it("fails after all were tried when one failed in a way that may pass", async () => {

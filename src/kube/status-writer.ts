@@ -14,7 +14,7 @@
  */
 import { isRecord } from "../api/fields.ts";
 import { type ObjectRef, printRef } from "../api/object-ref.ts";
-import type { ObjectStatus } from "../api/status.ts";
+import { type ObjectStatus, printStatus } from "../api/status.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
@@ -82,7 +82,8 @@ const retryMs = 1000;
  * Guarantees: on a replica that does not lead, statuses are only remembered; when
  *   it begins to lead, those that differ from what is there are written. One
  *   object's trouble does not stop the others. Counts and words alone may follow
- *   later than the promise says, so that a condition never waits for them.
+ *   later than the promise says, so that a condition never waits for them. Once it
+ *   is disposed of nothing more is begun: what waits is for whoever leads next.
  * Fails when: some could not be written for a reason that may pass by itself. A
  *   status that the server refuses for good is logged, counted and tried again
  *   later, and is no failure, as it would hold up all others.
@@ -99,6 +100,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	readonly #seen = new Map<string, SeenStatus>();
 	readonly #refused = new Set<string>();
 	readonly #loggedRefusals = new Set<string>();
+	/** Kinds whose CRDs are too old to have counts of proxies in the status: there the conditions alone are written. */
+	readonly #withoutCounts = new Set<string>();
 	/** Objects of which only progress is to be written, and that had to wait. */
 	readonly #late = new Set<string>();
 	readonly #progress: TokenBucket;
@@ -106,6 +109,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	readonly #doubtful = new Set<string>();
 	readonly #timers = new Map<string, () => void>();
 	readonly #stopState: () => void;
+	/** Ends the wait of statuses for their turn. */
+	readonly #stopping = new AbortController();
 	/** One batch after the other, so that no object is written twice at a time. */
 	#batches: Promise<unknown> = Promise.resolve();
 	#failed = 0;
@@ -137,6 +142,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 
 	[Symbol.dispose](): void {
 		this.#stopState();
+		this.#stopping.abort();
 		this.#end();
 	}
 
@@ -159,7 +165,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		this.#seen.set(key, seen);
 		const wanted = this.#wanted.get(key);
 		if (wanted === undefined || this.#refused.has(key)) return;
-		if (mergeStatus(wanted, seen).op !== "write") return;
+		if (this.#compare(wanted, seen).op !== "write") return;
 		this.#doubtful.add(key);
 		this.#after("heal", healMs, () => {
 			const doubtful = [...this.#doubtful];
@@ -187,6 +193,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		this.#seen.clear();
 		this.#refused.clear();
 		this.#loggedRefusals.clear();
+		this.#withoutCounts.clear();
 		this.#doubtful.clear();
 		this.#late.clear();
 		for (const cancel of this.#timers.values()) cancel();
@@ -200,6 +207,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 				this.#failed = 0;
 			},
 			(error: unknown) => {
+				if (this.#stopping.signal.aborted) return;
 				this.#parts.logger.warn(
 					"Statuses cannot be written to Kubernetes; it is tried again.",
 					{ error, statuses: keys.length },
@@ -230,7 +238,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	}
 
 	async #writeBatch(keys: readonly string[]): Promise<void> {
-		if (!this.#parts.leader.isLeader()) return;
+		const { signal } = this.#stopping;
+		if (signal.aborted || !this.#parts.leader.isLeader()) return;
 		await this.#readMany(keys);
 		const failures: unknown[] = [];
 		await Promise.all(
@@ -241,11 +250,11 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 						.run(async () => {
 							// The same would happen to each of a thousand.
 							if (!failures.some(isServersTrouble)) await this.#writeOne(key);
-						})
+						}, signal)
 						.catch((error: unknown) => failures.push(error)),
 				),
 		);
-		if (failures.length > 0)
+		if (failures.length > 0 && !signal.aborted)
 			throw failures.find(isServersTrouble) ?? failures[0];
 	}
 
@@ -256,7 +265,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		const seen = this.#seen.get(key);
 		if (wanted === undefined) return false;
 		if (seen === undefined || this.#isBehind(wanted, seen)) return true;
-		const merge = mergeStatus(wanted, seen);
+		const merge = this.#compare(wanted, seen);
 		if (merge.op === "same") this.#skips.add();
 		if (merge.op !== "write") return false;
 		if (!merge.isProgress || this.#progress.take()) return true;
@@ -301,6 +310,10 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 					this.#seen.delete(key);
 					if (tries < maxTries) continue;
 				}
+				if (error.code === "KUBE_UNKNOWN_FIELD" && tries < maxTries) {
+					this.#leaveOutCounts(wanted.ref.kind, error);
+					continue;
+				}
 				if (error.retryable || error.code === "KUBE_UNAUTHENTICATED")
 					throw error;
 				this.#refuse(key, wanted.ref, error);
@@ -309,11 +322,20 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		}
 	}
 
+	#compare(wanted: ObjectStatus, seen: SeenStatus): StatusMerge {
+		if (!this.#withoutCounts.has(wanted.ref.kind))
+			return mergeStatus(wanted, seen);
+		const { proxies } = printStatus(wanted);
+		const status = isRecord(seen.status) ? seen.status : {};
+		// What cannot be written is no difference.
+		return mergeStatus(wanted, { ...seen, status: { ...status, proxies } });
+	}
+
 	/** With what is wanted by now: something newer may have been decided during a read. */
 	#merge(key: string, seen: SeenStatus): StatusMerge | undefined {
 		const wanted = this.#wanted.get(key);
 		if (wanted === undefined) return undefined;
-		const merge = mergeStatus(wanted, seen);
+		const merge = this.#compare(wanted, seen);
 		if (merge.op === "same") this.#skips.add();
 		return merge;
 	}
@@ -324,13 +346,16 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		{ status }: Extract<StatusMerge, { readonly op: "write" }>,
 	): Promise<void> {
 		const { uid, resourceVersion } = seen;
+		const written = this.#withoutCounts.has(ref.kind)
+			? { ...status, proxies: undefined }
+			: status;
 		const { metadata, content } = await this.#parts.client.applyStatus(
 			{
 				resource: resourceOf(ref),
 				at: ref,
 				manager: statusManager,
 				seen: { uid, resourceVersion },
-				status,
+				status: written,
 			},
 			{ metadataOnly: true },
 		);
@@ -342,8 +367,21 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 				uid: metadata.uid,
 				resourceVersion: metadata.resourceVersion,
 				generation: generationOf(content) ?? seen.generation,
-				status,
+				status: written,
 			});
+	}
+
+	#leaveOutCounts(kind: string, error: KubeError): void {
+		if (this.#withoutCounts.has(kind)) return;
+		this.#withoutCounts.add(kind);
+		this.#parts.logger.warn(
+			"The CRD of a kind is older than this version; statuses are written without the counts of proxies until it is updated.",
+			{ kind, error },
+		);
+		this.#after("counts", refusedMs, () => {
+			this.#withoutCounts.clear();
+			this.#writeAlone([...this.#wanted.keys()]);
+		});
 	}
 
 	#refuse(key: string, ref: ObjectRef, error: KubeError): void {

@@ -84,4 +84,33 @@ describe("WritePacer", () => {
 		await next;
 		expect(isDone).to.equal(true);
 	});
+
+	it("gives up the turn of whoever no longer wants it, and takes it from nobody else", async () => {
+		const clock = new TestClock();
+		const pacer = new WritePacer(clock, {
+			perSecond: 10,
+			burst: 1,
+			concurrency: 1,
+		});
+		const stopping = new AbortController();
+		const written: string[] = [];
+		const write = (name: string) => (): Promise<void> => {
+			written.push(name);
+			return Promise.resolve();
+		};
+		await pacer.run(write("first"));
+		const given = Array.from({ length: 100 }, () =>
+			pacer.run(write("given up"), stopping.signal),
+		);
+		const last = pacer.run(write("last"));
+		stopping.abort();
+		const outcomes = await Promise.allSettled(given);
+		expect(new Set(outcomes.map(({ status }) => status))).to.deep.equal(
+			new Set(["rejected"]),
+		);
+		clock.pass(100);
+		await last;
+		expect(written).to.deep.equal(["first", "last"]);
+		expect(clock.waiting).to.equal(0);
+	});
 });

@@ -33,7 +33,7 @@ const busyPauseMs = 1000;
 export class WritePacer {
 	readonly #clock: Clock;
 	readonly #pace: WritePace;
-	readonly #waiting: (() => void)[] = [];
+	readonly #waiting = new Set<() => void>();
 	readonly #tokens: TokenBucket;
 	#running = 0;
 	#pausedUntilMs = Number.NEGATIVE_INFINITY;
@@ -48,9 +48,11 @@ export class WritePacer {
 	/**
 	 * Runs `write` when its turn comes. What it answers or throws is passed on; a `KubeError` that asks to
 	 * wait makes all others wait, too.
+	 *
+	 * @param signal gives up the wait, and rejects with its reason; a write that has begun is not touched
 	 */
-	async run<T>(write: () => Promise<T>): Promise<T> {
-		await this.#turn();
+	async run<T>(write: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+		await this.#turn(signal);
 		try {
 			return await write();
 		} catch (error) {
@@ -62,9 +64,20 @@ export class WritePacer {
 		}
 	}
 
-	#turn(): Promise<void> {
-		return new Promise((resolve) => {
-			this.#waiting.push(resolve);
+	#turn(signal: AbortSignal | undefined): Promise<void> {
+		return new Promise((resolve, reject) => {
+			signal?.throwIfAborted();
+			const aborted = (): void => {
+				this.#waiting.delete(turn);
+				reject(signal?.reason);
+				this.#next();
+			};
+			const turn = (): void => {
+				signal?.removeEventListener("abort", aborted);
+				resolve();
+			};
+			signal?.addEventListener("abort", aborted, { once: true });
+			this.#waiting.add(turn);
 			this.#next();
 		});
 	}
@@ -81,18 +94,17 @@ export class WritePacer {
 	#next(): void {
 		const { concurrency } = this.#pace;
 		const nowMs = this.#clock.monotonicMs();
-		while (
-			this.#waiting.length > 0 &&
-			this.#running < concurrency &&
-			nowMs >= this.#pausedUntilMs &&
-			this.#tokens.take()
-		) {
+		for (const turn of this.#waiting) {
+			if (this.#running >= concurrency || nowMs < this.#pausedUntilMs) break;
+			if (!this.#tokens.take()) break;
 			this.#running += 1;
-			this.#waiting.shift()?.();
+			this.#waiting.delete(turn);
+			turn();
 		}
-		if (this.#waiting.length === 0 || this.#running >= concurrency) return;
-		const dueMs = Math.max(this.#tokens.dueMs, this.#pausedUntilMs - nowMs, 1);
 		this.#cancel?.();
+		this.#cancel = undefined;
+		if (this.#waiting.size === 0 || this.#running >= concurrency) return;
+		const dueMs = Math.max(this.#tokens.dueMs, this.#pausedUntilMs - nowMs, 1);
 		this.#cancel = this.#clock.after(dueMs, () => {
 			this.#cancel = undefined;
 			this.#next();
