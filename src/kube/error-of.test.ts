@@ -93,6 +93,16 @@ describe("errorOf", () => {
 			says: "It says: status.proxies.total: Invalid value: -1.",
 		},
 		{
+			name: "a field that an older CRD does not have",
+			answer: answer(500, {
+				message:
+					"failed to create typed patch object (shop/reviews; lateen.dev/v1alpha1, Kind=RouteRule): .status.proxies: field not declared in schema",
+			}),
+			code: "KUBE_UNKNOWN_FIELD",
+			retryable: false,
+			says: "Apply the CRDs that belong to this version of Lateen.",
+		},
+		{
 			name: "too many requests",
 			answer: answer(429, { reason: "TooManyRequests" }),
 			code: "KUBE_BUSY",

@@ -25,6 +25,9 @@ export interface FailedAnswer {
 /** Enough for every sentence that helps, little enough for a log line and a condition. */
 const maxDetail = 1000;
 
+/** What a server-side apply is told that names a field which the CRD does not have; it comes with 500, as if it could pass. */
+const unknownField = /: field not declared in schema/;
+
 /**
  * What an answer of 400 or more means, as an error that says what was asked and what to do.
  *
@@ -32,7 +35,9 @@ const maxDetail = 1000;
  */
 export function errorOf(answer: FailedAnswer, asked: Asked): KubeError {
 	const status = parseStatus(answer.text);
-	const code = codeOf(answer.status, status.reason);
+	const code = unknownField.test(status.message ?? "")
+		? "KUBE_UNKNOWN_FIELD"
+		: codeOf(answer.status, status.reason);
 	const retryAfterMs = retryAfterOf(answer, status);
 	return new KubeError(code, sentenceOf(code, answer, status, asked), {
 		status: answer.status,
@@ -179,6 +184,8 @@ function sentenceOf(
 			return `The API server no longer has the version that "${what}" asked for.${said} List again.`;
 		case "KUBE_BUSY":
 			return `The API server has too much to do for "${what}".${said} Wait as long as it says, and look at its load.`;
+		case "KUBE_UNKNOWN_FIELD":
+			return `The CRD on the API server is older than this version of Lateen, so "${what}" is not possible.${said} Apply the CRDs that belong to this version of Lateen.`;
 		case "KUBE_INVALID":
 			return `The API server refuses "${what}" with ${answer.status}.${said} Correct what it names.`;
 		default:

@@ -19,6 +19,8 @@ export class KubeError extends CodedError {
 		| "KUBE_EXPIRED"
 		/** The server refuses the object (400, 422). Next: correct what the message names. */
 		| "KUBE_INVALID"
+		/** The CRD on the server is older than this program and lacks a field. Next: apply the CRDs that belong to this version. */
+		| "KUBE_UNKNOWN_FIELD"
 		/** The server has too much to do (429). Next: wait as long as it says. */
 		| "KUBE_BUSY"
 		/** The server failed (5xx), or its answer makes no sense. Next: try again; look at its log. */

@@ -17,6 +17,7 @@ export type Fault =
 	| {
 			readonly status: number;
 			readonly reason?: string;
+			readonly message?: string;
 			readonly retryAfter?: number;
 	  }
 	/** No answer at all. */
@@ -97,7 +98,10 @@ export class MemoryApiServer implements KubeConnection {
 		if (fault !== undefined)
 			return answer(
 				fault.status,
-				failure(fault.status, fault.reason),
+				{
+					...failure(fault.status, fault.reason),
+					...(fault.message !== undefined && { message: fault.message }),
+				},
 				fault.retryAfter === undefined
 					? []
 					: [["retry-after", String(fault.retryAfter)]],

@@ -1,0 +1,181 @@
+// Ten thousand rules, a tenth of them bad. The webhook is off: nobody has
+// registered one, so the API server asks nobody.
+
+import { readFile } from "node:fs/promises";
+import { expect } from "chai";
+import { ClusterWorld } from "../../testkit/cluster-world.ts";
+import { eventually } from "../../testkit/eventually.ts";
+import { figure } from "../../testkit/figure.ts";
+import {
+	ApiClient,
+	type OwnCluster,
+	ownCluster,
+} from "../../testkit/kube-cluster.ts";
+
+const rules = 10_000;
+/** One of so many is bad. */
+const step = 10;
+const services = 100;
+const writers = 32;
+
+interface Rule {
+	readonly metadata: { readonly name: string };
+	readonly status?: {
+		readonly conditions?: readonly {
+			readonly type: string;
+			readonly status: string;
+			readonly message: string;
+		}[];
+	};
+}
+
+describe("ten thousand RouteRules of which a thousand are bad", function () {
+	this.timeout(600_000);
+	let cluster: OwnCluster;
+	let api: ApiClient;
+	let world: ClusterWorld;
+
+	before(async () => {
+		cluster = await ownCluster();
+		api = await ApiClient.of(cluster);
+		world = await ClusterWorld.create(cluster);
+		await make("/api/v1", "services", services, (number) => ({
+			apiVersion: "v1",
+			kind: "Service",
+			metadata: { name: `service-${number}` },
+			spec: { ports: [{ name: "http", port: 80, appProtocol: "http" }] },
+		}));
+		await make("/apis/lateen.dev/v1alpha1", "routerules", rules, (number) => ({
+			apiVersion: "lateen.dev/v1alpha1",
+			kind: "RouteRule",
+			metadata: { name: `rule-${number}` },
+			spec: {
+				destination: { name: `service-${number % services}` },
+				match: [
+					{
+						path: isBad(number)
+							? { regex: `(?=/${number})` }
+							: { exact: `/${number}` },
+					},
+				],
+				respond: { status: 200, body: `answer-${number}.` },
+			},
+		}));
+	});
+
+	after(async () => {
+		api?.[Symbol.dispose]();
+		await world?.[Symbol.asyncDispose]();
+		await cluster?.[Symbol.asyncDispose]();
+	});
+
+	/** A tenth of the rules of every Service. */
+	function isBad(number: number): boolean {
+		return Math.floor(number / services) % step === 0;
+	}
+
+	/** Makes objects by many requests at a time. */
+	async function make(
+		group: string,
+		plural: string,
+		count: number,
+		print: (number: number) => object,
+	): Promise<void> {
+		let next = 0;
+		const write = async (): Promise<void> => {
+			while (next < count) {
+				const { status, body } = await api.ask(
+					"POST",
+					`${group}/namespaces/${world.namespace}/${plural}`,
+					print(next++),
+				);
+				expect(status, JSON.stringify(body)).to.equal(201);
+			}
+		};
+		await Promise.all(Array.from({ length: writers }, write));
+	}
+
+	async function list(): Promise<readonly Rule[]> {
+		const { body } = await api.ask(
+			"GET",
+			`/apis/lateen.dev/v1alpha1/namespaces/${world.namespace}/routerules`,
+		);
+		return (body as { readonly items: readonly Rule[] }).items;
+	}
+
+	const condition = ({ status }: Rule, type: string) =>
+		status?.conditions?.find((one) => one.type === type);
+
+	/** How many requests wrote statuses of rules, by the API server's own count. */
+	async function statusWrites(): Promise<number> {
+		const events = await readFile(cluster.auditLog, "utf8");
+		return events
+			.split("\n")
+			.filter(
+				(line) =>
+					line.includes('"subresource":"status"') &&
+					line.includes('"resource":"routerules"') &&
+					line.includes('"verb":"patch"'),
+			).length;
+	}
+
+	it("each bad one says why, the others are live, and the process lives", async () => {
+		const startMs = performance.now();
+		const replica = await world.replica("lateen-0");
+		figure("ready after, ms", Math.round(performance.now() - startMs));
+		const proxy = await world.proxy(replica, "web-1");
+		for (let number = 0; number < rules; number += 1)
+			if (!isBad(number))
+				await proxy.until((one) => one.has(`answer-${number}.`));
+		figure(
+			"a proxy has all after, ms",
+			Math.round(performance.now() - startMs),
+		);
+
+		const all = await eventually(async () => {
+			const now = await list();
+			const done = now.filter((rule) =>
+				isBad(Number(rule.metadata.name.slice("rule-".length)))
+					? condition(rule, "Accepted")?.status === "False"
+					: condition(rule, "Ready")?.status === "True",
+			);
+			expect(done.length).to.equal(rules);
+			return now;
+		}, 300_000);
+		figure("all statuses after, ms", Math.round(performance.now() - startMs));
+		const bad = all.filter(
+			(rule) => condition(rule, "Accepted")?.status === "False",
+		);
+		expect(bad).to.have.length(rules / step);
+		for (const rule of bad)
+			expect(condition(rule, "Accepted")?.message).to.match(
+				/spec\.match\[0\]\.path\.regex: RE2 refuses the regex/,
+			);
+		for (const rule of bad) {
+			const { name } = rule.metadata;
+			expect(proxy.has(`answer-${name.slice("rule-".length)}.`)).to.equal(
+				false,
+			);
+		}
+
+		const writes = await statusWrites();
+		figure("status writes", writes);
+		// One each; another where the first came before the proxy had acknowledged it.
+		expect(writes).to.be.within(rules, 2 * rules + 100);
+
+		// It goes on as if nothing were wrong.
+		const changedMs = performance.now();
+		await world.answer("one-more");
+		await world.wait("web", "Programmed");
+		figure(
+			"one more rule Programmed, ms",
+			Math.round(performance.now() - changedMs),
+		);
+		expect(proxy.has("one-more")).to.equal(true);
+		const peak = await replica.peakMemory();
+		figure("peak memory, MiB", Math.round(peak / 2 ** 20));
+		expect(peak).to.be.lessThan(800 * 2 ** 20);
+		const cpu = await replica.figure("process_cpu_seconds_total");
+		figure("CPU of all of it, s", cpu);
+	});
+});
