@@ -73,9 +73,11 @@ function printShape(schema: CrdSchema, indent: string): string {
 			return / \| /.test(item) ? `readonly (${item})[]` : `readonly ${item}[]`;
 		}
 		case "object":
-			return schema.properties !== undefined
-				? printObject(schema, indent)
-				: `{ readonly [key: string]: ${printType(required(schema.additionalProperties), indent)} }`;
+			if (schema.properties !== undefined) return printObject(schema, indent);
+			// Whoever reads what may hold anything has to look.
+			if (schema["x-kubernetes-preserve-unknown-fields"] === true)
+				return "{ readonly [key: string]: unknown }";
+			return `{ readonly [key: string]: ${printType(required(schema.additionalProperties), indent)} }`;
 		default:
 			throw new Error(
 				`A schema of type ${schema.type} has no TypeScript form.`,

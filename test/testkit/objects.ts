@@ -3,7 +3,9 @@
  * the schema, and nothing else. A name is `name` (namespace `default`) or
  * `namespace/name`.
  */
+
 import type * as core from "../../src/api/core.ts";
+import { defaultMesh } from "../../src/api/default-mesh.ts";
 import type { ExternalService } from "../../src/api/external-service.ts";
 import type { Mesh } from "../../src/api/mesh.ts";
 import type { Metadata } from "../../src/api/metadata.ts";
@@ -240,6 +242,7 @@ export function mesh(
 			clusterDomain: "cluster.local",
 			rootNamespace: "lateen-system",
 			outboundTraffic: "AllowAny",
+			injection: defaultMesh().injection,
 			...fields,
 		},
 	};

@@ -216,6 +216,18 @@ describe("validation", () => {
 			clusterDomain: "cluster.local",
 			rootNamespace: "lateen-system",
 			outboundTraffic: "AllowAny",
+			injection: {
+				proxyImage: "lateen-proxy:0.1.0",
+				sidecar: "Auto",
+				proxyUser: 1337,
+				logLevel: "warning",
+				concurrency: 2,
+				resources: {
+					requests: { cpu: "50m", memory: "64Mi" },
+					limits: { memory: "512Mi" },
+				},
+				stopDelay: "5s",
+			},
 		});
 	});
 
