@@ -42,19 +42,19 @@ export interface ControlPlane extends AsyncDisposable {
 	/**
 	 * Every change of them, until the signal or the server ends it.
 	 *
-	 * @param gone hears why it says nothing for now, where it goes on by itself
+	 * @param tell hears what is in the way meanwhile, as full sentences, where it goes on by itself
 	 */
 	watchStatuses(
 		selection: StatusSelection,
 		options: {
 			readonly signal?: AbortSignal | undefined;
-			readonly gone: (why: string) => void;
+			readonly tell: (sentence: string) => void;
 		},
 	): AsyncGenerator<WatchLine>;
 	/** The same, but it goes on when the server comes back: what is as it was is not told again. */
 	followStatuses(
 		selection: StatusSelection,
-		gone: () => void,
+		tell: (sentence: string) => void,
 	): AsyncGenerator<WatchLine>;
 	/** What happened to objects of a namespace, or of all; the one noted longest ago first. */
 	events(namespace: string | undefined): Promise<readonly unknown[]>;

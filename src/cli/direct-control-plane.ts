@@ -40,11 +40,13 @@ export class DirectControlPlane implements ControlPlane {
 
 	followStatuses(
 		selection: StatusSelection,
-		gone: () => void,
+		tell: (sentence: string) => void,
 	): AsyncGenerator<WatchLine> {
 		return selected(
 			selection,
-			watchOn(this.#where, statusPath(selection), gone),
+			watchOn(this.#where, statusPath(selection), () =>
+				tell("The server is gone; the watch goes on when it is back."),
+			),
 		);
 	}
 

@@ -215,10 +215,9 @@ async function watch(
 	const heading = statusHeading(columns);
 	let waiting: unknown[] | undefined = [];
 	let widths: readonly number[] = [];
-	const lines = plane.followStatuses(selectionOf(asked, plane, call), () =>
-		terminal.err(
-			"lateen get: The server is gone; the watch goes on when it is back.\n",
-		),
+	const lines = plane.followStatuses(
+		selectionOf(asked, plane, call),
+		(sentence) => terminal.err(`${plain(`lateen get: ${sentence}`)}\n`),
 	);
 	for await (const { type, object } of lines) {
 		if (values.output === "json") {

@@ -111,7 +111,7 @@ export async function openServer(
 	const body: unknown = parseBody(await response.text());
 	const said =
 		typeof body === "object" && body !== null && "error" in body
-			? String(body.error)
+			? `${String(body.error)} Asked was the server at ${admin}.`
 			: `The server at ${admin} answered with status ${response.status}.`;
 	throw new ServerError(
 		response.status === 404 || response.status === 409

@@ -188,7 +188,7 @@ async function lookUntil(
 		try {
 			const lines = server.plane.watchStatuses(object, {
 				signal,
-				gone: (why) => {
+				tell: (why) => {
 					last = { is: "not yet", why };
 				},
 			});

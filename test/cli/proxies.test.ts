@@ -82,6 +82,17 @@ describe("lateen proxies", () => {
 		expect(out).not.to.include("\u001b");
 	});
 
+	it("shows those of a namespace", async () => {
+		const all = await runLateen(["proxies", where, "-n", "default"]);
+		expect(all.out.trimEnd().split("\n")).to.have.length(3);
+		const none = await runLateen(["proxies", where, "-n", "shop"]);
+		expect(none).to.deep.equal({
+			code: 0,
+			out: "",
+			err: "No proxy of the namespace shop is connected. -n names another one, and -A shows all.\n",
+		});
+	});
+
 	it("prints the same as JSON and as YAML", async () => {
 		const [json, yaml] = await Promise.all([
 			runLateen(["proxies", where, "-o", "json"]),

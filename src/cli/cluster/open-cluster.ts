@@ -129,18 +129,17 @@ export class ClusterControlPlane implements ControlPlane {
 		selection: StatusSelection,
 		{
 			signal,
-			gone,
+			tell,
 		}: {
 			readonly signal?: AbortSignal | undefined;
-			readonly gone: (why: string) => void;
+			readonly tell: (sentence: string) => void;
 		},
 	): AsyncGenerator<WatchLine> {
 		try {
 			yield* watchClusterStatuses(selection, {
 				connection: this.#parts.connection,
 				signal,
-				gone,
-				leftOut: (why) => this.#leftOut.add(why),
+				tell,
 			});
 		} catch (error) {
 			throw this.#explain(error);
@@ -149,9 +148,9 @@ export class ClusterControlPlane implements ControlPlane {
 
 	followStatuses(
 		selection: StatusSelection,
-		gone: () => void,
+		tell: (sentence: string) => void,
 	): AsyncGenerator<WatchLine> {
-		return this.watchStatuses(selection, { gone });
+		return this.watchStatuses(selection, { tell });
 	}
 
 	events(namespace: string | undefined): Promise<readonly unknown[]> {

@@ -20,10 +20,8 @@ import { statusObject } from "./object-status.ts";
 export interface StatusWatchOptions {
 	readonly connection: KubeConnection;
 	readonly signal: AbortSignal | undefined;
-	/** Hears why a kind is not current for now. */
-	readonly gone: (why: string) => void;
-	/** Hears of a kind that is left out because the user may not read it, where others can be. */
-	readonly leftOut: (why: string) => void;
+	/** Hears why a kind is not current for now, and of one that is left out because the user may not read it, where others can be. */
+	readonly tell: (sentence: string) => void;
 }
 
 /**
@@ -57,10 +55,11 @@ export async function* watchClusterStatuses(
 			}
 			open.delete(one);
 			if (open.size === 0) queue.fail(why.fatal);
-			else options.leftOut(why.fatal.message);
+			else options.tell(why.fatal.message);
 		}
 		// Kinds share their fate mostly.
-		if (trouble !== undefined && !isGone) options.gone(trouble);
+		if (trouble !== undefined && !isGone)
+			options.tell(`${trouble} The watch goes on when that is over.`);
 		isGone = trouble !== undefined;
 		if ([...open].every(({ watcher }) => watcher.status.value.isListed))
 			queue.sync();
