@@ -42,9 +42,15 @@ export class ResourceLayer {
 	readonly edition: string;
 	readonly #observer: LayerObserver;
 	readonly #twin: ResourceLayer | undefined;
-	readonly #byType = new Map<ResourceType, Map<string, Resource>>(
-		sendOrder.map((type) => [type, new Map()]),
-	);
+	readonly #byType: {
+		readonly [T in ResourceType]: Map<string, Resource>;
+	} = {
+		cluster: new Map(),
+		endpoint: new Map(),
+		listener: new Map(),
+		route: new Map(),
+		virtualHost: new Map(),
+	};
 	/** Names that each owner put, so that what it no longer puts can be removed. */
 	readonly #owned = new Map<ResourceType, Map<string, readonly string[]>>(
 		sendOrder.map((type) => [type, new Map()]),
@@ -56,7 +62,7 @@ export class ResourceLayer {
 		this.#twin = twin;
 		if (twin === undefined) return;
 		for (const [type, resource] of twin.entries()) {
-			this.#of(type).set(resource.name, resource);
+			this.#byType[type].set(resource.name, resource);
 			observer.replaced(this, type, undefined, resource);
 		}
 		for (const [type, owned] of twin.#owned)
@@ -65,18 +71,21 @@ export class ResourceLayer {
 
 	/** The resource of this name, or undefined. */
 	get(type: ResourceType, name: string): Resource | undefined {
-		return this.#of(type).get(name);
+		const resources = this.#byType[type];
+		// Most layers have nothing of most types, and this is asked more than anything else.
+		return resources.size === 0 ? undefined : resources.get(name);
 	}
 
 	/** Every resource of this type, by name. */
 	all(type: ResourceType): ReadonlyMap<string, Resource> {
-		return this.#of(type);
+		return this.#byType[type];
 	}
 
 	/** Every resource, with its type. */
 	*entries(): Iterable<readonly [ResourceType, Resource]> {
-		for (const [type, resources] of this.#byType) {
-			for (const resource of resources.values()) yield [type, resource];
+		for (const type of sendOrder) {
+			for (const resource of this.#byType[type].values())
+				yield [type, resource];
 		}
 	}
 
@@ -91,7 +100,7 @@ export class ResourceLayer {
 		changes: ChangeCollector,
 	): void {
 		this.#observer.generated(type, resources);
-		const current = this.#of(type);
+		const current = this.#byType[type];
 		const owned = this.#owned.get(type);
 		const before = owned?.get(owner);
 		for (const made of resources) {
@@ -127,12 +136,6 @@ export class ResourceLayer {
 				owner,
 				resources.map(({ name }) => name),
 			);
-	}
-
-	#of(type: ResourceType): Map<string, Resource> {
-		const resources = this.#byType.get(type);
-		if (resources === undefined) throw new Error(`unknown type ${type}`);
-		return resources;
 	}
 }
 

@@ -3,8 +3,8 @@ import type { ResourceType } from "../resource-type.ts";
 
 /** What a response consists of, before it has a nonce. */
 export interface Content {
-	/** Everything in it, by name; undefined stands for a removal. */
-	readonly sent: ReadonlyMap<string, Resource | undefined>;
+	/** Everything in it, by name; undefined stands for a removal. Nobody else has this map. */
+	readonly sent: Map<string, Resource | undefined>;
 	/** Those of its resources that the proxy does not have in this form, or asked for again. */
 	readonly fresh: readonly Resource[];
 	/** Names for which `sent` has what the proxy acknowledged, because it refused what is newer. */

@@ -129,17 +129,20 @@ export class DeltaStream extends StreamState {
 		const sent = new Map<string, Resource | undefined>();
 		const wanted: Wanted[] = [];
 		const removals: string[] = [];
+		const waiting: [string, LookReason][] = [];
+		const arePending = names === state.pending;
 		for (const [name, reason] of names) {
 			const forced = reason === "forced";
 			const resource = this.resources.get(type, name);
 			if (resource && this.readiness.mustWait(resource)) {
+				if (arePending) waiting.push([name, reason]);
 				// What went apart has waited for nobody knows how long.
-				if (!state.pending.has(name)) {
+				else if (!state.pending.has(name)) {
 					state.look(name, beforeAnyChange, reason);
 				}
 				continue;
 			}
-			state.pending.delete(name);
+			if (!arePending) state.pending.delete(name);
 			if (resource === undefined) {
 				if (forced) removals.push(name);
 				else if (
@@ -160,6 +163,11 @@ export class DeltaStream extends StreamState {
 				continue;
 			}
 			wanted.push({ resource, reason });
+		}
+		// Usually nothing waits, and a map that shrinks name by name is slow.
+		if (arePending && waiting.length < state.pending.size) {
+			state.pending.clear();
+			for (const [name, reason] of waiting) state.pending.set(name, reason);
 		}
 		const { now, later } = provenFirst(wanted, this.isProven);
 		state.apart.last(later);
@@ -226,6 +234,7 @@ export class DeltaStream extends StreamState {
 			if (isCurrent) resources.push(resource);
 			else state.look(name, beforeAnyChange, "changed");
 		}
+		state.share();
 		return { type, resources, removed: [] };
 	}
 

@@ -96,7 +96,7 @@ export class SotwStream extends StreamState {
 			}
 		}
 		const isInitial = nonce === "";
-		for (const name of isInitial ? subscription.names : asked) {
+		for (const name of isInitial ? subscription.names.keys() : asked) {
 			state.look(name, this.change, "forced");
 		}
 		if (subscription.wildcard && (isInitial || wildcardAsked)) {
@@ -277,7 +277,7 @@ export class SotwStream extends StreamState {
 		if (subscription === undefined) return;
 		const names = subscription.wildcard
 			? this.resources.names(type)
-			: subscription.names;
+			: subscription.names.keys();
 		for (const name of names) {
 			const resource = this.resources.get(type, name);
 			if (resource !== undefined) yield resource;

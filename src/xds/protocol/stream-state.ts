@@ -353,6 +353,14 @@ export abstract class StreamState {
 		state: TypeState,
 		{ sent, withheld }: InFlight,
 	): Delivery {
+		if (
+			withheld.size === 0 &&
+			state.isUntouched &&
+			this.#mayHaveAll(type, sent)
+		) {
+			state.fill(sent);
+			return { type, resources: [...sent.values()], removed: [] };
+		}
 		const resources: Resource[] = [];
 		const removed: string[] = [];
 		for (const [name, resource] of sent) {
@@ -367,7 +375,19 @@ export abstract class StreamState {
 				state.hold(name, resource);
 			}
 		}
+		state.share();
 		return { type, resources, removed };
+	}
+
+	/** Whether all of a response are resources that the subscription allows the proxy to have. */
+	#mayHaveAll(
+		type: ResourceType,
+		sent: Map<string, Resource | undefined>,
+	): sent is Map<string, Resource> {
+		for (const [name, resource] of sent) {
+			if (resource === undefined || !this.mayHave(type, name)) return false;
+		}
+		return true;
 	}
 
 	#send(

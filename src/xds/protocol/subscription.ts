@@ -1,3 +1,5 @@
+import { SharedBases, SharedMap } from "./shared-map.ts";
+
 /** A request to change a subscription by increments, or the first one of a delta stream. */
 export interface NameChange {
 	readonly subscribe: readonly string[];
@@ -18,6 +20,8 @@ export interface SubscriptionChange {
 
 const wildcardName = "*";
 
+const namesOfProxies = new SharedBases<true>();
+
 /**
  * What a proxy asked for, of one type. See xDS protocol, "How the client
  * specifies what resources to return".
@@ -26,7 +30,7 @@ const wildcardName = "*";
  * without names; after that, a list that is empty means nothing at all.
  */
 export class Subscription {
-	readonly #names = new Set<string>();
+	readonly #names = new SharedMap(namesOfProxies);
 	readonly #shared: (name: string) => string;
 	#wildcard = false;
 	/** A name was asked for once: no names no longer means all of them. */
@@ -42,7 +46,7 @@ export class Subscription {
 	}
 
 	/** The names that were asked for, without `*`. */
-	get names(): ReadonlySet<string> {
+	get names(): Pick<SharedMap<true>, "has" | "keys" | "size"> {
 		return this.#names;
 	}
 
@@ -82,7 +86,7 @@ export class Subscription {
 			if (name === wildcardName) {
 				wildcardEnded = this.#wildcard;
 				this.#wildcard = false;
-			} else if (this.#names.delete(name)) dropped.push(name);
+			} else if (this.#names.delete(name) !== undefined) dropped.push(name);
 		}
 		const asked: string[] = [];
 		let wildcardAsked =
@@ -91,6 +95,7 @@ export class Subscription {
 			if (name === wildcardName) wildcardAsked = true;
 			else asked.push(this.#add(name));
 		}
+		this.#names.share();
 		if (wildcardAsked) {
 			this.#wildcard = true;
 			wildcardEnded = false;
@@ -117,7 +122,7 @@ export class Subscription {
 		const wildcardEnded = !wildcard && this.#wildcard;
 		this.#wildcard = wildcard;
 		const dropped: string[] = [];
-		for (const name of this.#names) {
+		for (const name of this.#names.keys()) {
 			if (!wanted.has(name)) dropped.push(name);
 		}
 		for (const name of dropped) this.#names.delete(name);
@@ -125,12 +130,13 @@ export class Subscription {
 		for (const name of wanted) {
 			if (!this.#names.has(name)) asked.push(this.#add(name));
 		}
+		this.#names.share();
 		return { asked, dropped, wildcardAsked, wildcardEnded };
 	}
 
 	#add(name: string): string {
 		const shared = this.#shared(name);
-		this.#names.add(shared);
+		this.#names.set(shared, true);
 		return shared;
 	}
 }

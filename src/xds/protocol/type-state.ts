@@ -1,6 +1,7 @@
 import type { Resource } from "../resource.ts";
 import { Apart } from "./apart.ts";
 import { Pacer } from "./pacer.ts";
+import { SharedBases, SharedMap } from "./shared-map.ts";
 import { Subscription } from "./subscription.ts";
 
 /** What the proxy has of one name: the resource, or the version it named when it reconnected. */
@@ -11,11 +12,13 @@ export function heldVersion(held: Held): string {
 	return typeof held === "string" ? held : held.version;
 }
 
+const heldByProxies = new SharedBases<Held>();
+
 /** A response that was neither acknowledged nor rejected yet. */
 export interface InFlight {
 	readonly nonce: string;
-	/** What was in it, by name; undefined stands for a removal. */
-	readonly sent: ReadonlyMap<string, Resource | undefined>;
+	/** What was in it, by name; undefined stands for a removal. Nobody else has this map. */
+	readonly sent: Map<string, Resource | undefined>;
 	/** Names for which `sent` has what the proxy acknowledged, because it refused what is newer. */
 	readonly withheld: ReadonlySet<string>;
 	/** Number of the oldest change that it carries. */
@@ -48,7 +51,7 @@ export class HeldChanges {
 export class TypeState {
 	/** Undefined until the first request of this type. */
 	subscription: Subscription | undefined;
-	readonly #held = new Map<string, Held>();
+	readonly #held = new SharedMap(heldByProxies);
 	readonly #changes: HeldChanges;
 	/** What it rejected and did not get anything else for since; undefined stands for a removal. */
 	readonly rejected = new Map<string, Resource | undefined>();
@@ -78,14 +81,16 @@ export class TypeState {
 	}
 
 	/** What the proxy has acknowledged, by name. */
-	get held(): ReadonlyMap<string, Held> {
+	get held(): Pick<
+		SharedMap<Held>,
+		"entries" | "get" | "has" | "keys" | "size" | "values"
+	> {
 		return this.#held;
 	}
 
 	/** Notes that the proxy has this now, in the place of what it had. */
 	hold(name: string, held: Held): void {
-		const before = this.#held.get(name);
-		this.#held.set(name, held);
+		const before = this.#held.set(name, held);
 		const version = heldVersion(held);
 		if (before !== undefined) {
 			if (heldVersion(before) === version) return;
@@ -94,12 +99,28 @@ export class TypeState {
 		this.#changes.gained.push(version);
 	}
 
+	/** Whether the proxy has nothing yet, and has refused nothing. */
+	get isUntouched(): boolean {
+		return this.#held.size === 0 && this.rejected.size === 0;
+	}
+
+	/** Notes that the proxy has these now, and had nothing before; nobody else changes the map from now on. */
+	fill(sent: Map<string, Resource>): void {
+		for (const { version } of sent.values()) this.#changes.gained.push(version);
+		this.#held.fill(sent);
+		this.#held.share();
+	}
+
 	/** Notes that the proxy has nothing of this name any more. */
 	lose(name: string): void {
-		const before = this.#held.get(name);
+		const before = this.#held.delete(name);
 		if (before === undefined) return;
-		this.#held.delete(name);
 		this.#changes.lost.push(heldVersion(before));
+	}
+
+	/** Shares with other proxies what all of them have. Whoever has changed much calls this at the end. */
+	share(): void {
+		this.#held.share();
 	}
 
 	/** The subscription, which begins when there is none. */
@@ -184,13 +205,14 @@ export class TypeState {
 
 	/** Notes that a name is not to be removed. */
 	stay(name: string): void {
-		this.removals.delete(name);
-		this.resting.delete(name);
+		// Asked of thousands of names at a time, when usually nothing goes.
+		if (this.removals.size > 0) this.removals.delete(name);
+		if (this.resting.size > 0) this.resting.delete(name);
 	}
 
 	/** Whether the proxy has something else of this name, or rejected something else since. */
 	lacks(resource: Resource): boolean {
-		if (this.rejected.has(resource.name)) {
+		if (this.rejected.size > 0 && this.rejected.has(resource.name)) {
 			return this.rejected.get(resource.name)?.version !== resource.version;
 		}
 		const held = this.held.get(resource.name);
