@@ -193,4 +193,10 @@ export const clientSchema = {
 } as const satisfies Schema;
 
 /** Names that begin with `LATEEN_` and are read by the scripts of the project, not by the program. */
-export const namesOfScripts: readonly string[] = ["envoy", "cache"];
+export const namesOfScripts: readonly string[] = [
+	"envoy",
+	"kubernetes",
+	"cache",
+	"figures",
+	"testCluster",
+];
