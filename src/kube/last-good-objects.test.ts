@@ -255,6 +255,22 @@ describe("LastGoodObjects", () => {
 			expect(one.server.writes.length).to.equal(1);
 		});
 
+		it("adds what its own proxies have shown to what the leader before has kept", async () => {
+			const before = new Fixture();
+			const refusal = (software: string) => ({
+				...{ content: "c", software, proxy: "shop/a", message: "no" },
+			});
+			await before.store.write(
+				entry("x", { proven: undefined, refusals: [refusal("one")] }),
+			);
+			const one = new Fixture(before.server, false);
+			await one.store.write(entry("x", { refusals: [refusal("other")] }));
+			one.leader.state.set(true);
+			await settle();
+			const refusals = [refusal("one"), refusal("other")];
+			expect(await one.store.read()).to.deep.equal([entry("x", { refusals })]);
+		});
+
 		it("removes what is left of objects that are gone, once it is certain", async () => {
 			const before = new Fixture();
 			await before.store.write(entry("x"));

@@ -17,6 +17,7 @@ import {
 	parseVerdicts,
 	printForm,
 } from "../store/last-good-form.ts";
+import { mergeLastGood } from "../store/merge-last-good.ts";
 import { refKey } from "../store/ref-key.ts";
 import { KubeError } from "./kube-error.ts";
 import type { KubeObject } from "./kube-object.ts";
@@ -63,7 +64,7 @@ const retryMs = 1000;
  * Keeps last good forms in Kubernetes.
  *
  * Guarantees: only the leader writes; what came on a replica that did not lead is
- *   written when it begins to, unless the one before has kept the same. Each
+ *   written when it begins to, together with what the one before has kept. Each
  *   write names the version that it replaces, so a former leader overwrites
  *   nothing.
  * Fails when: as the interface says. A form that Kubernetes refuses for good is
@@ -151,7 +152,12 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 	async #sweep(): Promise<void> {
 		const { client, leader, objects, pacer } = this.#parts;
 		this.#seen.clear();
-		const unkept = new Set(this.#wanted.keys());
+		const unkept = new Map(
+			[...this.#wanted].map(([key, wanted]) => [
+				key,
+				{ wanted, entry: wanted },
+			]),
+		);
 		for await (const object of this.#all()) {
 			const ref = refIn(object);
 			if (ref === undefined) continue;
@@ -167,13 +173,15 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 			}
 			const wanted = this.#wanted.get(key);
 			const kept = this.#parse(object);
-			if (wanted === undefined || (kept && saysEnough(kept, wanted)))
-				unkept.delete(key);
+			if (wanted === undefined || kept === undefined) continue;
+			const merged = mergeLastGood(kept, wanted);
+			if (merged === undefined) unkept.delete(key);
+			else unkept.set(key, { wanted, entry: merged });
 		}
-		for (const key of unkept) {
-			const entry = this.#wanted.get(key);
+		for (const [key, { wanted, entry }] of unkept) {
 			if (!leader.isLeader()) return;
-			if (entry !== undefined) await this.#write(entry);
+			// What came meanwhile is newer, and was written when it came.
+			if (this.#wanted.get(key) === wanted) await this.#write(entry);
 		}
 	}
 
@@ -304,16 +312,6 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 			...parseVerdicts(spec),
 		};
 	}
-}
-
-/** Whether a restart would change nothing for what was wanted if this stays; only who has led knows what is proven. */
-function saysEnough(kept: LastGood, wanted: LastGood): boolean {
-	if (wanted.valid === undefined) return true;
-	if (kept.valid === undefined) return false;
-	return (
-		contentOf(kept.valid) === contentOf(wanted.valid) ||
-		kept.valid.metadata.generation > wanted.valid.metadata.generation
-	);
 }
 
 function refIn({ content }: KubeObject): ObjectRef | undefined {
