@@ -2,18 +2,22 @@
  * Builds `dist/lateen.js`, the program of the npm package: one file that needs
  * nothing but Node, with a source map so that stack traces name our sources.
  * `dist/kubectl-lateen.js` is the same under the name that kubectl looks for.
+ * `hack/build.ts FOLDER` builds into another folder, which it empties first.
  */
 import { chmod, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..");
-const OUT = join(ROOT, "dist/lateen.js");
-const PLUGIN = join(ROOT, "dist/kubectl-lateen.js");
+const DIST = resolve(process.argv[2] ?? join(ROOT, "dist"));
+const OUT = join(DIST, "lateen.js");
+const PLUGIN = join(DIST, "kubectl-lateen.js");
 
-await rm(join(ROOT, "dist"), { recursive: true, force: true });
+await rm(DIST, { recursive: true, force: true });
 // esbuild has told what is wrong; a stack of ours would only hide it.
 const result = await build({
+	// Paths in the program's comments start here, wherever it is built to.
+	absWorkingDir: ROOT,
 	entryPoints: [join(ROOT, "src/main.ts")],
 	outfile: OUT,
 	bundle: true,

@@ -50,7 +50,8 @@ export async function ensureEnvoy(): Promise<string> {
 	return await installedEnvoy();
 }
 
-async function installedEnvoy(): Promise<string> {
+/** The path of the very version that the tests and the images are made with, whatever the machine has. Throws `MissingPrerequisite`. */
+export async function installedEnvoy(): Promise<string> {
 	const cache = join(
 		process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"),
 		"lateen",
