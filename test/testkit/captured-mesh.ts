@@ -12,10 +12,11 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
-import { outboundCapturePort } from "../../src/xds/generate/captured-listener.ts";
-import { inboundCapturePort } from "../../src/xds/generate/inbound-listener.ts";
-import { captureRules } from "./capture-rules.ts";
+import { inject } from "../../src/injector/inject.ts";
+import { recordIn, recordsIn, textIn } from "../../src/injector/json.ts";
+import { names } from "../../src/injector/names.ts";
 import { eventually } from "./eventually.ts";
+import { injectContext } from "./inject-context.ts";
 import type { NetworkNamespace } from "./network-namespace.ts";
 import { PodNetwork } from "./pod-network.ts";
 import { TemporaryFolder } from "./temporary-folder.ts";
@@ -91,17 +92,7 @@ export class CapturedMesh implements AsyncDisposable {
 		for (const entry of ["", ...readdirSync(folder)]) {
 			chownSync(join(folder, entry), PROXY_ID, PROXY_ID);
 		}
-		await namespace.run(
-			"iptables-restore",
-			["--noflush"],
-			captureRules({
-				proxyId: PROXY_ID,
-				outboundPort: outboundCapturePort,
-				inboundPort: inboundCapturePort,
-				excludeInboundPorts: [],
-				excludeOutboundSubnets: [],
-			}),
-		);
+		await capture(namespace);
 		const envoy = await startEnvoy(namespace, folder);
 		const admin = async (path: string): Promise<string> => {
 			const { status, body } = await namespace.call("ask", { ...ADMIN, path });
@@ -151,6 +142,24 @@ export class CapturedMesh implements AsyncDisposable {
 			}),
 		]);
 	}
+}
+
+/** Does in a namespace what the injected init container does in its pod. */
+async function capture(namespace: NetworkNamespace): Promise<void> {
+	const result = inject(
+		{ spec: { containers: [{ name: "app" }] } },
+		injectContext({ proxyUser: PROXY_ID }),
+	);
+	if (result.kind !== "injected") throw new Error(`It is ${result.kind}.`);
+	const container = recordsIn(
+		recordIn(result.pod, "spec"),
+		"initContainers",
+	).find((one) => textIn(one, "name") === names.captureContainer);
+	const variables = recordsIn(container, "env").map(
+		(one) => `${textIn(one, "name")}=${textIn(one, "value")}`,
+	);
+	const { command } = container as { readonly command: readonly string[] };
+	await namespace.run("env", [...variables, ...command]);
 }
 
 async function startEnvoy(
