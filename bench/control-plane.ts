@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readOrCreateTokenKey } from "../src/app/token-key.ts";
+import { readOrCreateTokenKey } from "../src/app/embedded/token-key.ts";
 import { mintToken } from "../src/xds/proxy-token.ts";
 import { LoadProcess } from "./load-process.ts";
 import {

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readOrCreateTokenKey } from "../src/app/token-key.ts";
+import { readOrCreateTokenKey } from "../src/app/embedded/token-key.ts";
 import { mintToken } from "../src/xds/proxy-token.ts";
 import type { StreamPlan } from "./load-messages.ts";
 import { LoadProcess } from "./load-process.ts";

@@ -14,7 +14,9 @@ process.exitCode = await runCli(process.argv.slice(2), processTerminal(), {
 		await runServer(settings, effective);
 	},
 	readTokenKey: async (stateDir) => {
-		const { readOrCreateTokenKey } = await import("./app/token-key.ts");
+		const { readOrCreateTokenKey } = await import(
+			"./app/embedded/token-key.ts"
+		);
 		return readOrCreateTokenKey(stateDir);
 	},
 });

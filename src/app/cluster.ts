@@ -33,39 +33,39 @@ import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createKubernetesSource } from "../sources/kubernetes.ts";
 import { refKey } from "../store/ref-key.ts";
 import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
-import { adminHandler } from "./admin-handler.ts";
-import { runInBackground } from "./background.ts";
-import { distributionReader } from "./distribution-reader.ts";
-import { healthHandler } from "./health-handler.ts";
-import { joinReplicas } from "./join-replicas.ts";
-import { findKube } from "./kube.ts";
-import { lateObjects } from "./late-objects.ts";
-import { createPipeline } from "./mesh-pipeline.ts";
-import { PreviewedMesh } from "./mesh-preview.ts";
-import { parseAddress, parseAdminListen } from "./parse-places.ts";
-import { patientStore } from "./patient-store.ts";
-import { podDirectory } from "./pod-directory.ts";
-import { printAdmin } from "./print-admin.ts";
-import { logProblems } from "./problem-log.ts";
-import { replicaDistribution } from "./replica-distribution.ts";
-import { replicaNameOf } from "./replica-name.ts";
-import { conditions, runSource } from "./run-source.ts";
+import { joinReplicas } from "./cluster/join-replicas.ts";
+import { findKube } from "./cluster/kube.ts";
+import { lateObjects } from "./cluster/late-objects.ts";
+import { PreviewedMesh } from "./cluster/mesh-preview.ts";
+import { patientStore } from "./cluster/patient-store.ts";
+import { podDirectory } from "./cluster/pod-directory.ts";
+import { replicaDistribution } from "./cluster/replica-distribution.ts";
+import { replicaNameOf } from "./cluster/replica-name.ts";
+import { readerAudience, readersHandler } from "./cluster/serve-readers.ts";
+import { startServing } from "./cluster/serving.ts";
+import { settledLeader } from "./cluster/settled-leader.ts";
+import { watchReplicas } from "./cluster/watch-replicas.ts";
+import { runInBackground } from "./lifecycle/background.ts";
+import { parseAddress, parseAdminListen } from "./lifecycle/parse-places.ts";
+import { conditions, runSource } from "./lifecycle/run-source.ts";
 import {
 	type RunningServer,
 	type ServerTools,
 	startStoppable,
-} from "./running-server.ts";
+} from "./lifecycle/running-server.ts";
+import type { ServeSettings } from "./lifecycle/serve-settings.ts";
+import { takeStateDir } from "./lifecycle/state-dir.ts";
+import type { Stops } from "./lifecycle/stops.ts";
+import { whenTrue } from "./lifecycle/when-true.ts";
+import { createPipeline } from "./mesh-pipeline.ts";
+import { logProblems } from "./problem-log.ts";
+import { adminHandler } from "./readers/admin-handler.ts";
+import { distributionReader } from "./readers/distribution-reader.ts";
+import { healthHandler } from "./readers/health-handler.ts";
+import { printAdmin } from "./readers/print-admin.ts";
 import { serveProxies } from "./serve-proxies.ts";
-import { readerAudience, readersHandler } from "./serve-readers.ts";
-import type { ServeSettings } from "./serve-settings.ts";
 import { serveWebhook } from "./serve-webhook.ts";
-import { startServing } from "./serving.ts";
-import { settledLeader } from "./settled-leader.ts";
-import { takeStateDir } from "./state-dir.ts";
 import { createStatuses } from "./statuses.ts";
-import type { Stops } from "./stops.ts";
-import { watchReplicas } from "./watch-replicas.ts";
-import { whenTrue } from "./when-true.ts";
 
 const sourceName = "kubernetes";
 

@@ -16,8 +16,8 @@ import { request } from "../net/http-client.ts";
 import { silentLogger } from "../observability/logger.ts";
 import { readSettings } from "../settings/read-settings.ts";
 import { serveSchema } from "../settings/schema.ts";
-import type { RunningServer } from "./running-server.ts";
-import type { ServeSettings } from "./serve-settings.ts";
+import type { RunningServer } from "./lifecycle/running-server.ts";
+import type { ServeSettings } from "./lifecycle/serve-settings.ts";
 import { startServer } from "./start-server.ts";
 
 const service = `apiVersion: v1

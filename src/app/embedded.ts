@@ -17,25 +17,25 @@ import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createDirectorySource } from "../sources/directory.ts";
 import type { FileProblem } from "../sources/file-problem.ts";
 import { authenticate } from "../xds/server/authenticate.ts";
-import { adminHandler } from "./admin-handler.ts";
-import { distributionReader } from "./distribution-reader.ts";
-import { lastGoodFiles } from "./last-good-files.ts";
-import { createPipeline } from "./mesh-pipeline.ts";
-import { parseAddress, parseAdminListen } from "./parse-places.ts";
-import { printAdmin } from "./print-admin.ts";
-import { logFileProblems, logProblems } from "./problem-log.ts";
-import { conditions, runSource } from "./run-source.ts";
+import { lastGoodFiles } from "./embedded/last-good-files.ts";
+import { readOrCreateTokenKey } from "./embedded/token-key.ts";
+import { parseAddress, parseAdminListen } from "./lifecycle/parse-places.ts";
+import { conditions, runSource } from "./lifecycle/run-source.ts";
 import {
 	type RunningServer,
 	type ServerTools,
 	startStoppable,
-} from "./running-server.ts";
+} from "./lifecycle/running-server.ts";
+import type { ServeSettings } from "./lifecycle/serve-settings.ts";
+import { takeStateDir } from "./lifecycle/state-dir.ts";
+import type { Stops } from "./lifecycle/stops.ts";
+import { createPipeline } from "./mesh-pipeline.ts";
+import { logFileProblems, logProblems } from "./problem-log.ts";
+import { adminHandler } from "./readers/admin-handler.ts";
+import { distributionReader } from "./readers/distribution-reader.ts";
+import { printAdmin } from "./readers/print-admin.ts";
 import { serveProxies } from "./serve-proxies.ts";
-import type { ServeSettings } from "./serve-settings.ts";
-import { takeStateDir } from "./state-dir.ts";
 import { createStatuses } from "./statuses.ts";
-import type { Stops } from "./stops.ts";
-import { readOrCreateTokenKey } from "./token-key.ts";
 
 const sourceName = "directory";
 

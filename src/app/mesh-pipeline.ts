@@ -21,9 +21,9 @@ import { refKey } from "../store/ref-key.ts";
 import { Catalog } from "../xds/catalog/catalog.ts";
 import { Proof } from "../xds/proof.ts";
 import { ConnectedProxies } from "../xds/server/connected-proxies.ts";
-import { addObjectMetrics } from "./object-metrics.ts";
+import type { Stops } from "./lifecycle/stops.ts";
+import { addObjectMetrics } from "./metrics/object-metrics.ts";
 import { proxyVerdicts } from "./proxy-verdicts.ts";
-import type { Stops } from "./stops.ts";
 
 /** What the pipeline is made of besides itself. */
 export interface PipelineParts {

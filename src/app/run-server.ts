@@ -2,8 +2,8 @@ import { isCancelled } from "../lib/is-cancelled.ts";
 import { printAddress } from "../net/address.ts";
 import { createLogger } from "../observability/create-logger.ts";
 import type { EffectiveSetting } from "../settings/read-settings.ts";
-import { printAdmin } from "./print-admin.ts";
-import type { ServeSettings } from "./serve-settings.ts";
+import type { ServeSettings } from "./lifecycle/serve-settings.ts";
+import { printAdmin } from "./readers/print-admin.ts";
 import { startServer } from "./start-server.ts";
 
 /**

@@ -7,9 +7,9 @@ import type { Logger } from "../observability/logger.ts";
 import type { MetricsRegistry } from "../observability/metrics.ts";
 import { adsMethods } from "../xds/server/ads.ts";
 import type { AdsOptions } from "../xds/server/ads-options.ts";
+import type { ServeSettings } from "./lifecycle/serve-settings.ts";
 import type { Pipeline } from "./mesh-pipeline.ts";
-import type { ServeSettings } from "./serve-settings.ts";
-import { addXdsMetrics } from "./xds-metrics.ts";
+import { addXdsMetrics } from "./metrics/xds-metrics.ts";
 
 /** Who serves proxies, where, and whom. */
 export interface ProxyServerParts {

@@ -1,7 +1,7 @@
 import { startEmbedded } from "./embedded.ts";
-import { parseSource } from "./parse-places.ts";
-import type { RunningServer, ServerTools } from "./running-server.ts";
-import type { ServeSettings } from "./serve-settings.ts";
+import { parseSource } from "./lifecycle/parse-places.ts";
+import type { RunningServer, ServerTools } from "./lifecycle/running-server.ts";
+import type { ServeSettings } from "./lifecycle/serve-settings.ts";
 
 /**
  * Starts the server in the mode that the source asks for, and answers when it is ready.

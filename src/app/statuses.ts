@@ -11,9 +11,9 @@ import {
 	MemoryStatusWriter,
 } from "../store/memory-writer.ts";
 import type { EventWriter, StatusWriter } from "../store/object-writer.ts";
+import type { Stops } from "./lifecycle/stops.ts";
 import type { Pipeline } from "./mesh-pipeline.ts";
-import { addStatusMetrics } from "./status-metrics.ts";
-import type { Stops } from "./stops.ts";
+import { addStatusMetrics } from "./metrics/status-metrics.ts";
 
 /** Where statuses come from and go to. */
 export interface StatusesParts {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { parse, parseAllDocuments, stringify } from "yaml";
 import { startCluster } from "../../src/app/cluster.ts";
-import type { RunningServer } from "../../src/app/running-server.ts";
+import type { RunningServer } from "../../src/app/lifecycle/running-server.ts";
 import { loadKubeConfig } from "../../src/kube/kube-config.ts";
 import { ObjectClient } from "../../src/kube/object-client.ts";
 import { openConnection } from "../../src/kube/open-connection.ts";

@@ -1,8 +1,8 @@
 import type { ApiObject } from "../../src/api/objects.ts";
-import { PreviewedMesh } from "../../src/app/mesh-preview.ts";
+import { PreviewedMesh } from "../../src/app/cluster/mesh-preview.ts";
+import { startServing } from "../../src/app/cluster/serving.ts";
+import { Stops } from "../../src/app/lifecycle/stops.ts";
 import { serveWebhook } from "../../src/app/serve-webhook.ts";
-import { startServing } from "../../src/app/serving.ts";
-import { Stops } from "../../src/app/stops.ts";
 import { loadKubeConfig } from "../../src/kube/kube-config.ts";
 import { ObjectClient } from "../../src/kube/object-client.ts";
 import { openConnection } from "../../src/kube/open-connection.ts";

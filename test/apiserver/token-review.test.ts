@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
-import { podDirectory } from "../../src/app/pod-directory.ts";
+import { podDirectory } from "../../src/app/cluster/pod-directory.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { loadKubeConfig } from "../../src/kube/kube-config.ts";
 import { openConnection } from "../../src/kube/open-connection.ts";

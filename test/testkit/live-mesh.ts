@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { freePorts } from "../../hack/demo/free-ports.ts";
 import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
-import type { RunningServer } from "../../src/app/running-server.ts";
+import type { RunningServer } from "../../src/app/lifecycle/running-server.ts";
 import { startServer } from "../../src/app/start-server.ts";
 import { request } from "../../src/net/http-client.ts";
 import { type Logger, silentLogger } from "../../src/observability/logger.ts";

@@ -1,4 +1,4 @@
-import type { ServeSettings } from "../../src/app/serve-settings.ts";
+import type { ServeSettings } from "../../src/app/lifecycle/serve-settings.ts";
 import { readSettings } from "../../src/settings/read-settings.ts";
 import { serveSchema } from "../../src/settings/schema.ts";
 

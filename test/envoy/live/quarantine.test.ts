@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { expect } from "chai";
 import { freePorts } from "../../../hack/demo/free-ports.ts";
-import { readOrCreateTokenKey } from "../../../src/app/token-key.ts";
+import { readOrCreateTokenKey } from "../../../src/app/embedded/token-key.ts";
 import { mintToken } from "../../../src/xds/proxy-token.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import { type Caller, LiveMesh } from "../../testkit/live-mesh.ts";

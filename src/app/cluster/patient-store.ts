@@ -1,0 +1,57 @@
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../observability/logger.ts";
+import type { LastGoodStore } from "../../store/last-good.ts";
+
+/** Longest wait before it is tried again. Milliseconds. */
+const maxWaitMs = 5000;
+
+/**
+ * A store that is asked until it answers: who started without what it keeps
+ * would take away from proxies what a refused object had become before.
+ */
+export function patientStore(
+	store: LastGoodStore,
+	tools: {
+		readonly clock: Clock;
+		readonly logger: Logger;
+		/** Ends the wait. */
+		readonly signal: AbortSignal;
+	},
+): LastGoodStore {
+	return {
+		read: async () => {
+			for (let failed = 0; ; failed += 1) {
+				try {
+					return await store.read();
+				} catch (error) {
+					tools.signal.throwIfAborted();
+					if (failed === 0)
+						tools.logger.warn(
+							"The last good forms of objects cannot be read from the API server. Proxies are not served before they are; it is tried again.",
+							{ error },
+						);
+					await pause(Math.min(maxWaitMs, 250 * 2 ** failed), tools);
+				}
+			}
+		},
+		write: (entry) => store.write(entry),
+		remove: (ref) => store.remove(ref),
+	};
+}
+
+function pause(
+	delayMs: number,
+	{ clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const aborted = (): void => {
+			cancel();
+			reject(signal.reason);
+		};
+		const cancel = clock.after(delayMs, () => {
+			signal.removeEventListener("abort", aborted);
+			resolve();
+		});
+		signal.addEventListener("abort", aborted, { once: true });
+	});
+}
