@@ -19,6 +19,8 @@ export interface ReplicaOptions {
 	readonly kubeconfig?: string;
 	/** Where its webhook listens, and its admin API for readers; by default a free port of this machine alone. */
 	readonly webhookListen?: string;
+	/** Flags of Node, such as one that loads a module which jumps the clock. */
+	readonly nodeFlags?: readonly string[];
 }
 
 /** A `lateen serve --source=kubernetes` of its own process; disposing of it ends it. */
@@ -55,10 +57,11 @@ export class ClusterReplica implements ServedProxies, AsyncDisposable {
 
 	/** Starts the process, at the first time or again at the same address, and waits until it is ready. */
 	async run(): Promise<void> {
-		const { cluster, namespace, name, kubeconfig } = this.#options;
+		const { cluster, namespace, name, kubeconfig, nodeFlags } = this.#options;
 		const child = spawn(
 			process.execPath,
 			[
+				...(nodeFlags ?? []),
 				...[programPath, "serve", "--source=kubernetes"],
 				...["--kubeconfig", kubeconfig ?? cluster.kubeconfig],
 				...["--namespace", namespace, "--pod-name", name],
@@ -149,17 +152,18 @@ export class ClusterReplica implements ServedProxies, AsyncDisposable {
 		return Number(kib) * 1024;
 	}
 
-	/** Messages of what it has logged at these levels, each once. */
-	complaints(): ReadonlySet<string> {
+	/** Messages of the warnings and errors among the lines from this one on, each once. */
+	complaints(begin: number): ReadonlySet<string> {
 		return new Set(
 			this.log
+				.slice(begin)
 				.filter(({ level }) => level === "warn" || level === "error")
 				.map(({ message }) => String(message)),
 		);
 	}
 
-	/** Stops it where it stands, or lets it go on. */
-	signal(name: "SIGSTOP" | "SIGCONT"): void {
+	/** Stops it where it stands, lets it go on, or tells the module that a test has loaded into it. */
+	signal(name: "SIGSTOP" | "SIGCONT" | "SIGUSR2"): void {
 		this.#child?.kill(name);
 	}
 

@@ -6,7 +6,7 @@ import { resources } from "../../src/kube/resources.ts";
 import { watch } from "../../src/kube/watcher.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
-import { ClusterReplica } from "./cluster-replica.ts";
+import { ClusterReplica, type ReplicaOptions } from "./cluster-replica.ts";
 import { type KubeCluster, kubectl, newNamespace } from "./kube-cluster.ts";
 import { WireProxy } from "./wire-proxy.ts";
 
@@ -203,10 +203,10 @@ spec:
 	/** Starts a replica and waits until it is ready. */
 	async replica(
 		name: string,
-		options: {
-			readonly kubeconfig?: string;
-			readonly webhookListen?: string;
-		} = {},
+		options: Pick<
+			ReplicaOptions,
+			"kubeconfig" | "webhookListen" | "nodeFlags"
+		> = {},
 	): Promise<ClusterReplica> {
 		const replica = await ClusterReplica.start({
 			...options,
