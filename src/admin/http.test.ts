@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { HttpRequest } from "../lib/handler.ts";
+import { WritableSignal } from "../lib/signal.ts";
 import { adminApi } from "./http.ts";
 import type { AdminReaders, ObjectState, ProxyState } from "./readers.ts";
 
@@ -70,6 +71,7 @@ function readers(proxies: readonly ProxyState[] = [proxy]): AdminReaders {
 			of: () => undefined,
 			subscribe: () => () => undefined,
 			events: () => [],
+			isComplete: new WritableSignal(true),
 		},
 		snapshots: { snapshot: () => undefined, carrying: async () => [] },
 		proxies: {

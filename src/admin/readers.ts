@@ -2,6 +2,7 @@ import type { ObjectEvent } from "../api/object-event.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ObjectStatus } from "../api/status.ts";
 import type { Position, Violation } from "../api/violation.ts";
+import type { Signal } from "../lib/signal.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Readiness } from "../observability/health.ts";
 
@@ -131,6 +132,8 @@ export interface StatusReader {
 	of(ref: ObjectRef): StatusState | undefined;
 	/** Calls `listener` with the objects whose status changed or is gone until the returned function is called. */
 	subscribe(listener: (refs: readonly ObjectRef[]) => void): () => void;
+	/** Whether every object that there was at the start of the server has its status. */
+	readonly isComplete: Signal<boolean>;
 	/** What happened to objects, oldest first. */
 	events(): readonly ObjectEvent[];
 }

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { HttpResponse } from "../lib/handler.ts";
+import { WritableSignal } from "../lib/signal.ts";
 import type { AdminReaders, ProxyState } from "./readers.ts";
 import { snapshotAnswer, whyAnswer } from "./snapshots.ts";
 
@@ -48,6 +49,7 @@ function readers(...ids: readonly string[]): AdminReaders {
 			of: () => undefined,
 			subscribe: () => () => undefined,
 			events: () => [],
+			isComplete: new WritableSignal(true),
 		},
 		proxies: {
 			proxies: () => ids.map(proxy),

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ObjectStatus } from "../api/status.ts";
 import type { HttpRequest, HttpResponse } from "../lib/handler.ts";
+import { WritableSignal } from "../lib/signal.ts";
 import type { StatusReader, StatusState } from "./readers.ts";
 import { eventsAnswer, statusAnswer } from "./status.ts";
 
@@ -35,6 +36,7 @@ function state(kind: string, namespace: string, name: string): StatusState {
 /** States that are changed by hand. */
 class MemoryReader implements StatusReader {
 	readonly states = new Map<string, StatusState>();
+	readonly isComplete = new WritableSignal(true);
 	readonly #listeners = new Set<(refs: readonly ObjectRef[]) => void>();
 
 	get listeners(): number {
@@ -197,6 +199,29 @@ describe("statusAnswer", () => {
 		expect(await next()).to.equal("DELETED RouteRule/default/reviews");
 		end();
 		expect(await next()).to.equal("END");
+		expect(reader.listeners).to.equal(0);
+	});
+
+	it("begins when each object has its status, right after a start", async () => {
+		reader.isComplete.set(false);
+		const { next } = await open("/v1/status/RouteRule/default");
+		const first = next();
+		reader.put(rule);
+		reader.put(state("RouteRule", "default", "late"));
+		reader.isComplete.set(true);
+		expect([await first, await next(), await next()]).to.deep.equal([
+			"ADDED RouteRule/default/reviews",
+			"ADDED RouteRule/default/late",
+			"SYNCED",
+		]);
+	});
+
+	it("ends when the client leaves before that", async () => {
+		reader.isComplete.set(false);
+		const { next, end } = await open("/v1/status");
+		const last = next();
+		end();
+		expect(await last).to.equal("END");
 		expect(reader.listeners).to.equal(0);
 	});
 

@@ -107,7 +107,8 @@ function printState(state: StatusState) {
 
 /**
  * One line for each object that there is, `SYNCED`, and then a line for each
- * change. What waits to be sent is a set of names, so a slow reader skips states
+ * change. A server that has just started begins when it has something to say of
+ * every object. What waits to be sent is a set of names, so a slow reader skips states
  * and costs no memory.
  */
 async function* watchLines(
@@ -123,6 +124,7 @@ async function* watchLines(
 			if (selected.includes(ref)) waiting.set(keyOf(ref), ref);
 		wake();
 	});
+	const stopComplete = reader.isComplete.subscribe(() => wake());
 	const aborted = (): void => wake();
 	signal.addEventListener("abort", aborted);
 	const line = (ref: ObjectRef): string | undefined => {
@@ -137,6 +139,11 @@ async function* watchLines(
 		return print({ type, object: printState(state) });
 	};
 	try {
+		while (!reader.isComplete.value && !signal.aborted)
+			await new Promise<void>((resolve) => {
+				wake = resolve;
+			});
+		waiting.clear();
 		for (const { ref } of reader.statuses()) {
 			if (signal.aborted) return;
 			const text = selected.includes(ref) ? line(ref) : undefined;
@@ -157,6 +164,7 @@ async function* watchLines(
 		}
 	} finally {
 		stop();
+		stopComplete();
 		signal.removeEventListener("abort", aborted);
 	}
 }

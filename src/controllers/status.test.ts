@@ -492,4 +492,30 @@ describe("StatusController", () => {
 		);
 		expect(world.metrics.print()).to.include("lateen_status_writes_total 1001");
 	});
+
+	describe("is complete", () => {
+		it("when every object that there was has a status from the first mesh", async () => {
+			using world = new World();
+			const { isComplete } = world.controller;
+			world.put(routeRule("a", { destination: { name: "reviews" } }));
+			await world.pass(1000);
+			world.store.listed("memory");
+			await world.pass(1000);
+			expect(isComplete.value).to.equal(false);
+			world.build();
+			expect(isComplete.value).to.equal(false);
+			await world.pass(1000);
+			expect(isComplete.value).to.equal(true);
+			world.put(routeRule("b", { destination: { name: "reviews" } }));
+			expect(isComplete.value).to.equal(true);
+		});
+
+		it("at once where there is no object", () => {
+			using world = new World();
+			world.build();
+			expect(world.controller.isComplete.value).to.equal(false);
+			world.store.listed("memory");
+			expect(world.controller.isComplete.value).to.equal(true);
+		});
+	});
 });

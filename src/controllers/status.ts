@@ -15,7 +15,7 @@ import type { ApiObject, InvalidObject, Objects } from "../api/objects.ts";
 import type { ObjectStatus } from "../api/status.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
-import type { Signal } from "../lib/signal.ts";
+import { type Signal, WritableSignal } from "../lib/signal.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
@@ -140,6 +140,7 @@ export class StatusController {
 	#isWriting = false;
 	#failedWrites = 0;
 	#stopped = false;
+	readonly #isComplete = new WritableSignal(false);
 
 	/** Starts at once; disposing ends it. */
 	constructor(parts: StatusControllerParts) {
@@ -170,11 +171,19 @@ export class StatusController {
 			inputs.mesh.subscribe((state) => this.#takeMesh(state)),
 			inputs.distribution.subscribe((refs) => this.#markAll(refs)),
 			inputs.distribution.subscribeTotals(() => this.#scheduleSweep()),
-			inputs.allListed.subscribe(() => this.#schedule()),
+			inputs.allListed.subscribe(() => {
+				this.#schedule();
+				this.#lookWhetherComplete();
+			}),
 		);
 		this.#takeInvalid();
 		this.#takeObjects();
 		this.#takeMesh(inputs.mesh.value);
+	}
+
+	/** True as soon as every object that there was at the start has a status from the first mesh. */
+	get isComplete(): Signal<boolean> {
+		return this.#isComplete;
 	}
 
 	[Symbol.dispose](): void {
@@ -223,6 +232,11 @@ export class StatusController {
 
 	#takeMesh(state: MeshState): void {
 		this.#markAll(this.#unbuilt.values());
+		this.#takeFindings(state);
+		this.#lookWhetherComplete();
+	}
+
+	#takeFindings(state: MeshState): void {
 		if (state.findings === this.#findingList) return;
 		this.#findingList = state.findings;
 		const before = this.#findings;
@@ -272,6 +286,20 @@ export class StatusController {
 		if (gone.length > 0) this.#parts.statuses.forget(gone);
 		this.#scheduleLate();
 		this.#write();
+		this.#lookWhetherComplete();
+	}
+
+	#lookWhetherComplete(): void {
+		const { allListed, mesh } = this.#parts.inputs;
+		const { mesh: built, failure } = mesh.value;
+		if (!allListed.value || this.#dirty.size > 0) return;
+		// What cannot be built is not waited for: its status says so.
+		if (
+			failure === undefined &&
+			(built === undefined || this.#unbuilt.size > 0)
+		)
+			return;
+		this.#isComplete.set(true);
 	}
 
 	/** Answers whether the object still exists. */

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { parse } from "yaml";
 import { adminApi } from "../../src/admin/http.ts";
 import type { ProxyState } from "../../src/admin/readers.ts";
+import { WritableSignal } from "../../src/lib/signal.ts";
 import { printAddress } from "../../src/net/address.ts";
 import { type HttpServer, serveHttp } from "../../src/net/http-server.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
@@ -42,6 +43,7 @@ describe("lateen proxies", () => {
 					of: () => undefined,
 					subscribe: () => () => undefined,
 					events: () => [],
+					isComplete: new WritableSignal(true),
 				},
 				snapshots: { snapshot: () => undefined, carrying: async () => [] },
 				proxies: {

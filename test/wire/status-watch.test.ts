@@ -61,6 +61,7 @@ describe("watch of statuses over a real connection", () => {
 			invalid: new WritableSignal(new Map()),
 			statuses,
 			events: new MemoryEventWriter(),
+			isComplete: new WritableSignal(true),
 			placeOf: () => undefined,
 		});
 		const reader = {

@@ -54,6 +54,7 @@ export function adminHandler(parts: AdminParts): HttpHandler {
 			invalid,
 			statuses: parts.statuses.statuses,
 			events: parts.statuses.events,
+			isComplete: parts.statuses.controller.isComplete,
 			placeOf,
 		}),
 	});

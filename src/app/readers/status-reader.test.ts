@@ -5,6 +5,7 @@ import { refOf } from "../../api/metadata.ts";
 import type { ObjectRef } from "../../api/object-ref.ts";
 import type { ApiObject } from "../../api/objects.ts";
 import type { ObjectStatus } from "../../api/status.ts";
+import { WritableSignal } from "../../lib/signal.ts";
 import { MetricsRegistry } from "../../observability/metrics.ts";
 import { decideStatus } from "../../reconcilers/status.ts";
 import {
@@ -49,6 +50,7 @@ function world(...objects: readonly ApiObject[]) {
 		invalid: store.invalid,
 		statuses,
 		events: new MemoryEventWriter(),
+		isComplete: new WritableSignal(true),
 		placeOf: ({ name }) => ({ file: `${name}.yaml`, line: 1, column: 1 }),
 	});
 	return { store, statuses, reader };

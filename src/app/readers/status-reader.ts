@@ -17,6 +17,8 @@ export interface StatusReaderParts {
 	readonly invalid: Signal<ReadonlyMap<string, InvalidObject>>;
 	readonly statuses: MemoryStatusWriter;
 	readonly events: MemoryEventWriter;
+	/** Whether every object that there was at the start has a status. */
+	readonly isComplete: Signal<boolean>;
 	/** Where an object begins. */
 	placeOf(ref: ObjectRef): Position | undefined;
 }
@@ -50,6 +52,7 @@ export function statusReader(parts: StatusReaderParts): StatusReader {
 			return status && stateOf(status);
 		},
 		subscribe: (listener) => statuses.subscribe(listener),
+		isComplete: parts.isComplete,
 		events: () => events.all,
 	};
 }
