@@ -5,7 +5,8 @@ import { parseObject } from "../api/parse-object.ts";
 import type { HttpHandler } from "../lib/handler.ts";
 import type { LogFields, Logger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
-import { admissionApi, maxReviewBytes } from "./http.ts";
+import { maxReviewBytes } from "./answer-reviews.ts";
+import { admissionApi } from "./http.ts";
 import type { MeshPreview, PreviewedFinding } from "./mesh-preview.ts";
 
 const nothingFound: MeshPreview = { findingsOf: () => [] };

@@ -14,8 +14,16 @@ const maxCauses = 32;
 /** Longest message of one violation, in characters. */
 const maxMessage = 1024;
 
-/** An AdmissionReview with the answer to the question of this uid. */
-export function printAnswer(uid: string, verdict: Verdict): string {
+/**
+ * An AdmissionReview with the answer to the question of this uid.
+ *
+ * @param group of the object's kind
+ */
+export function printAnswer(
+	uid: string,
+	verdict: Verdict,
+	group = "lateen.dev",
+): string {
 	return JSON.stringify({
 		apiVersion: "admission.k8s.io/v1",
 		kind: "AdmissionReview",
@@ -24,12 +32,13 @@ export function printAnswer(uid: string, verdict: Verdict): string {
 			allowed: verdict.allowed,
 			...(verdict.allowed
 				? warningsOf(verdict.warnings)
-				: { status: statusOf(verdict) }),
+				: { status: statusOf(verdict, group) }),
 		},
 	});
 }
 
-function warningsOf(all: readonly string[]): {
+/** The field of an answer with warnings that clients show whole; none when there are none. */
+export function warningsOf(all: readonly string[]): {
 	readonly warnings?: readonly string[];
 } {
 	if (all.length === 0) return {};
@@ -57,10 +66,10 @@ function printWarning(text: string): string {
  * The refusal as the API server words its own (`Invalid`, 422), so that kubectl lists the violations of
  * schema, CEL and webhook in the same way.
  */
-function statusOf({
-	about,
-	violations,
-}: Extract<Verdict, { readonly allowed: false }>): unknown {
+function statusOf(
+	{ about, violations }: Extract<Verdict, { readonly allowed: false }>,
+	group: string,
+): unknown {
 	const listed = violations.slice(0, maxCauses).map(bounded);
 	const more = violations.length - listed.length;
 	const rest = more === 0 ? "" : ` And ${more} more.`;
@@ -70,7 +79,7 @@ function statusOf({
 		reason: "Invalid",
 		message: `${printRef(about)}: ${listed.map(printViolation).join(" ")}${rest}`,
 		details: {
-			group: "lateen.dev",
+			group,
 			kind: about.kind,
 			name: about.name,
 			causes: [

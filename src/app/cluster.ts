@@ -33,6 +33,7 @@ import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createKubernetesSource } from "../sources/kubernetes.ts";
 import { refKey } from "../store/ref-key.ts";
 import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
+import { KnownInjection } from "./cluster/injection-contexts.ts";
 import { joinReplicas } from "./cluster/join-replicas.ts";
 import { findKube } from "./cluster/kube.ts";
 import { lateObjects } from "./cluster/late-objects.ts";
@@ -44,6 +45,8 @@ import { replicaNameOf } from "./cluster/replica-name.ts";
 import { readerAudience, readersHandler } from "./cluster/serve-readers.ts";
 import { startServing } from "./cluster/serving.ts";
 import { settledLeader } from "./cluster/settled-leader.ts";
+import { startTrustBundles } from "./cluster/trust-bundle.ts";
+import { watchAbilities } from "./cluster/watch-abilities.ts";
 import { watchReplicas } from "./cluster/watch-replicas.ts";
 import { runInBackground } from "./lifecycle/background.ts";
 import { parseAddress, parseAdminListen } from "./lifecycle/parse-places.ts";
@@ -169,6 +172,8 @@ async function start(
 	);
 
 	const preview = new PreviewedMesh();
+	const abilities = watchAbilities({ connection, clock, logger }, stops);
+	const injection = new KnownInjection(namespace, () => abilities.value);
 	const known = lateObjects();
 	const lastGood = stops.own(
 		new LastGoodObjects({
@@ -187,7 +192,10 @@ async function start(
 					replicas.on(refKey(ref)).flatMap(({ entry }) => entry ?? []),
 				subscribe: (listener) => replicas.subscribe(listener),
 			},
-			onBuild: (objects, build) => void preview.keep(objects, build),
+			onBuild: (objects, build) => {
+				preview.keep(objects, build);
+				injection.keep(objects);
+			},
 			holdOff: { quietMs: settings.holdOffQuiet, maxMs: settings.holdOffMax },
 			clock,
 			logger,
@@ -292,6 +300,14 @@ async function start(
 		},
 		stops,
 	);
+	startTrustBundles(
+		{
+			...{ connection, client, leader, namespace, clock, logger, metrics },
+			...{ watchMetrics, onFailure, objects: store.objects },
+			isListed: store.allListed,
+		},
+		stops,
+	);
 	const readerTokens = stops.own(
 		new TokenReviewer({
 			...{ connection, clock, metrics },
@@ -305,6 +321,7 @@ async function start(
 			listen: parseAddress(settings.webhookListen),
 			material: tls,
 			preview,
+			contexts: injection.contexts,
 			readers: readersHandler(admin, readerTokens, namespace),
 			clock,
 			logger,

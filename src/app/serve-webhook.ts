@@ -1,4 +1,10 @@
-import { admissionApi, maxReviewBytes } from "../admission/http.ts";
+import { maxReviewBytes } from "../admission/answer-reviews.ts";
+import { admissionApi } from "../admission/http.ts";
+import {
+	type InjectionContexts,
+	injectionApi,
+	mutatePath,
+} from "../admission/inject-http.ts";
 import type { MeshPreview } from "../admission/mesh-preview.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HttpHandler } from "../lib/handler.ts";
@@ -15,6 +21,8 @@ export interface WebhookParts {
 	readonly listen: Address;
 	readonly material: Signal<TlsMaterial | undefined>;
 	readonly preview: MeshPreview;
+	/** What new pods are injected with. */
+	readonly contexts: InjectionContexts;
 	/** The admin API for readers, on the same port; see `readersHandler`. */
 	readonly readers?: HttpHandler;
 	readonly clock: Clock;
@@ -22,18 +30,25 @@ export interface WebhookParts {
 	readonly metrics: MetricsRegistry;
 }
 
-/** Serves the validating webhook over TLS; disposing of it answers what was asked and ends. */
+/** Serves the webhooks over TLS; disposing of it answers what was asked and ends. */
 export function serveWebhook({
 	listen,
 	material,
 	preview,
+	contexts,
 	readers,
 	clock,
 	logger,
 	metrics,
 }: WebhookParts): Promise<HttpServer> {
 	const log = logger.child({ part: "admission" });
-	const admission = admissionApi({ preview, clock, logger: log, metrics });
+	const shared = { clock, logger: log, metrics };
+	const validation = admissionApi({ preview, ...shared });
+	const injection = injectionApi({ contexts, ...shared });
+	const admission: HttpHandler = (request, signal) =>
+		request.path === mutatePath
+			? injection(request, signal)
+			: validation(request, signal);
 	return serveHttp({
 		listen,
 		tls: material,

@@ -14,6 +14,7 @@ import { splitPemBundle } from "../pki/pem-bundle.ts";
 import {
 	registration,
 	type SeenRegistration,
+	validation,
 } from "../reconcilers/webhook-registration.ts";
 import { controllerFigures } from "./controller.ts";
 import { ServingCertificateController } from "./serving-certificate.ts";
@@ -71,7 +72,7 @@ class Cluster {
 		this.#stops = [
 			new ServingCertificateController({
 				...shared,
-				inputs: { secret, bundle, webhook },
+				inputs: { secret, bundle, webhooks: [webhook] },
 				names: servingNames("lateen", "lateen-system"),
 				serverTime: async () => this.clock.nowMs() + this.aheadMs,
 				writer: {
@@ -97,6 +98,8 @@ class Cluster {
 			}),
 			keepWebhookRegistered({
 				...shared,
+				name: "webhook-registration",
+				registration: validation,
 				inputs: { secret, webhook },
 				url: undefined,
 				apply: async ({ webhooks }) => {

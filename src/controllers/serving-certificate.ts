@@ -50,7 +50,8 @@ export interface ServingCertificateParts {
 		readonly secret: Signal<Watched<ServingSecret>>;
 		/** The bundle that was published for proxies; PEM. */
 		readonly bundle: Signal<Watched<string>>;
-		readonly webhook: Signal<Watched<SeenRegistration>>;
+		/** Of every kind that is registered. */
+		readonly webhooks: readonly Signal<Watched<SeenRegistration>>[];
 	};
 	/** Whom the certificate speaks for. */
 	readonly names: CertificateNames;
@@ -87,7 +88,7 @@ export class ServingCertificateController implements AsyncDisposable {
 		const { inputs, leader, clock, logger, figures } = parts;
 		this.#loop = new Controller({
 			name: "serving-certificate",
-			inputs: [inputs.secret, inputs.bundle, inputs.webhook],
+			inputs: [inputs.secret, inputs.bundle, ...inputs.webhooks],
 			leader,
 			step: (signal) => this.#step(signal),
 			clock,
@@ -105,11 +106,11 @@ export class ServingCertificateController implements AsyncDisposable {
 		const nowMs = await this.#nowMs(signal);
 		const secret = inputs.secret.value;
 		const bundle = inputs.bundle.value;
-		const webhook = inputs.webhook.value;
+		const webhooks = inputs.webhooks.map(({ value }) => value);
 		if (
 			secret.state === "unknown" ||
 			bundle.state === "unknown" ||
-			webhook.state === "unknown"
+			webhooks.some(({ state }) => state === "unknown")
 		)
 			return undefined;
 		const held = secret.state === "present" ? secret.value : undefined;
@@ -133,9 +134,11 @@ export class ServingCertificateController implements AsyncDisposable {
 				...observed,
 				publishedForMs: this.#publishedForMs(wanted, [
 					published,
-					...(webhook.state === "present"
-						? webhook.value.webhooks.map(({ caBundle }) => caBundle)
-						: []),
+					...webhooks.flatMap((webhook) =>
+						webhook.state === "present"
+							? webhook.value.webhooks.map(({ caBundle }) => caBundle)
+							: [],
+					),
 				]),
 				names: [...names.dns, ...names.ips],
 			},

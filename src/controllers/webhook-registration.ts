@@ -7,6 +7,7 @@ import type { Signal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
 import {
 	decideRegistration,
+	type Registration,
 	type RegistrationDecision,
 	type SeenRegistration,
 } from "../reconcilers/webhook-registration.ts";
@@ -21,10 +22,13 @@ import type { Watched } from "./watched.ts";
 
 /** What the controller works with. */
 export interface WebhookRegistrationParts {
+	/** Tells controllers apart in logs and figures. */
+	readonly name: string;
 	readonly inputs: {
 		readonly secret: Signal<Watched<ServingSecret>>;
 		readonly webhook: Signal<Watched<SeenRegistration>>;
 	};
+	readonly registration: Registration;
 	/** Where the API server reaches the webhook; undefined when it is behind the Service of the manifests. */
 	readonly url: string | undefined;
 	/** Says this of a configuration by server-side apply, and takes it over from others. */
@@ -44,7 +48,7 @@ export function keepWebhookRegistered(
 ): AsyncDisposable {
 	const { inputs, leader, clock, logger, figures } = parts;
 	return new Controller({
-		name: "webhook-registration",
+		name: parts.name,
 		inputs: [inputs.secret, inputs.webhook],
 		leader,
 		step: (signal) => step(parts, signal),
@@ -55,7 +59,14 @@ export function keepWebhookRegistered(
 }
 
 async function step(
-	{ inputs, url, apply, leader, logger }: WebhookRegistrationParts,
+	{
+		inputs,
+		registration,
+		url,
+		apply,
+		leader,
+		logger,
+	}: WebhookRegistrationParts,
 	signal: AbortSignal,
 ): Promise<undefined> {
 	const secret = inputs.secret.value;
@@ -67,6 +78,7 @@ async function step(
 	const decision = decideRegistration(
 		webhook.state === "present" ? webhook.value : undefined,
 		{ bundle: authorities.map(({ pem }) => pem).join(""), url },
+		registration,
 	);
 	if (decision.action !== "apply" || !leader.isLeader()) return;
 	await apply(decision, signal);

@@ -61,6 +61,13 @@ export const resources = {
 		isNamespaced: true,
 	},
 	Mesh: { ...ours, plural: "meshes", kind: "Mesh", isNamespaced: false },
+	MutatingWebhookConfiguration: {
+		group: "admissionregistration.k8s.io",
+		version: "v1",
+		plural: "mutatingwebhookconfigurations",
+		kind: "MutatingWebhookConfiguration",
+		isNamespaced: false,
+	},
 	Namespace: {
 		...core,
 		plural: "namespaces",

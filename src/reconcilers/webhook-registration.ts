@@ -1,6 +1,6 @@
 import { splitPemBundle } from "../pki/pem-bundle.ts";
 
-/** A ValidatingWebhookConfiguration as far as decisions go. */
+/** A configuration of webhooks, validating or mutating, as far as decisions go. */
 export interface SeenRegistration {
 	readonly webhooks: readonly {
 		readonly name: string;
@@ -11,7 +11,24 @@ export interface SeenRegistration {
 	}[];
 }
 
-/** Names of the configuration and its only webhook. */
+/** A configuration of ours, and what its webhooks are when all of it is ours to say. */
+export interface Registration {
+	/** In the manifests; of it we say the bundle and nothing else. */
+	readonly name: string;
+	/** For a control plane that is reached by URL; all of it is ours. */
+	readonly urlName: string;
+	/** Whole but for `clientConfig`, as in the manifests. */
+	readonly webhooks: readonly WholeWebhook[];
+	/** What is different where all of it is ours. */
+	readonly byUrl?: Readonly<Record<string, unknown>>;
+}
+
+/** One webhook without `clientConfig`. */
+export type WholeWebhook = { readonly name: string } & Readonly<
+	Record<string, unknown>
+>;
+
+/** Names of the configuration of the validating webhook, its only one. */
 export const registration = {
 	/** In the manifests; of it we say the bundle and nothing else. */
 	name: "lateen",
@@ -40,34 +57,39 @@ export type RegistrationDecision =
 export function decideRegistration(
 	seen: SeenRegistration | undefined,
 	want: { readonly bundle: string; readonly url: string | undefined },
+	of: Registration = validation,
 ): RegistrationDecision {
 	if (splitPemBundle(want.bundle).length === 0) return { action: "nothing" };
-	const webhook = seen?.webhooks.find(
-		({ name }) => name === registration.webhook,
+	const present = of.webhooks.map(({ name }) =>
+		seen?.webhooks.find((webhook) => webhook.name === name),
 	);
-	const isCurrent =
-		webhook !== undefined && trusts(webhook.caBundle, want.bundle);
+	const isCurrent = present.every(
+		(webhook) =>
+			webhook !== undefined &&
+			trusts(webhook.caBundle, want.bundle) &&
+			webhook.url === (want.url ?? webhook.url),
+	);
 	const caBundle = btoa(want.bundle);
-	if (want.url === undefined) {
-		if (webhook === undefined) return { action: "wait" };
-		return isCurrent
-			? { action: "nothing" }
-			: {
-					action: "apply",
-					name: registration.name,
-					webhooks: [
-						{ name: registration.webhook, clientConfig: { caBundle } },
-					],
-				};
-	}
-	return isCurrent && webhook.url === want.url
-		? { action: "nothing" }
+	if (want.url === undefined && present.includes(undefined))
+		return { action: "wait" };
+	if (isCurrent) return { action: "nothing" };
+	return want.url === undefined
+		? {
+				action: "apply",
+				name: of.name,
+				webhooks: of.webhooks.map(({ name }) => ({
+					name,
+					clientConfig: { caBundle },
+				})),
+			}
 		: {
 				action: "apply",
-				name: registration.urlName,
-				webhooks: [
-					{ ...wholeWebhook, clientConfig: { url: want.url, caBundle } },
-				],
+				name: of.urlName,
+				webhooks: of.webhooks.map((webhook) => ({
+					...webhook,
+					...of.byUrl,
+					clientConfig: { url: want.url, caBundle },
+				})),
 			};
 }
 
@@ -105,3 +127,10 @@ export const wholeWebhook = {
 		},
 	],
 } as const;
+
+/** The configuration of the validating webhook. */
+export const validation: Registration = {
+	name: registration.name,
+	urlName: registration.urlName,
+	webhooks: [wholeWebhook],
+};

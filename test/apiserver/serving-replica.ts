@@ -1,4 +1,5 @@
 import type { ApiObject } from "../../src/api/objects.ts";
+import { KnownInjection } from "../../src/app/cluster/injection-contexts.ts";
 import { PreviewedMesh } from "../../src/app/cluster/mesh-preview.ts";
 import { startServing } from "../../src/app/cluster/serving.ts";
 import { Stops } from "../../src/app/lifecycle/stops.ts";
@@ -45,6 +46,11 @@ export async function startReplica(
 	const metrics = new MetricsRegistry();
 	const logger = silentLogger;
 	const preview = new PreviewedMesh();
+	const injection = new KnownInjection(options.namespace, () => ({
+		nativeSidecars: true,
+		sleepHooks: true,
+	}));
+	injection.keep(objects());
 	const leads = new WritableSignal(options.leads ?? true);
 	const connection = stops.own(
 		openConnection(
@@ -63,6 +69,7 @@ export async function startReplica(
 			listen: { host: "127.0.0.1", port: options.port ?? 0 },
 			material,
 			preview,
+			contexts: injection.contexts,
 			clock: systemClock,
 			logger,
 			metrics,
@@ -97,6 +104,7 @@ export async function startReplica(
 		know: (...known) => {
 			const all = objects(...known);
 			preview.keep(all, buildMesh(all));
+			injection.keep(all);
 		},
 		[Symbol.asyncDispose]: () => stops[Symbol.asyncDispose](),
 	};

@@ -21,7 +21,7 @@ export const servingObjects = {
 	configMap: "lateen-ca",
 	/** Writes the Secret and the ConfigMap. */
 	manager: "lateen-serving",
-	/** Writes the bundle in the webhook configuration, and nothing else there. */
+	/** Writes the bundle in the webhook configurations, and nothing else there. */
 	webhookManager: "lateen-webhook",
 } as const;
 
@@ -53,10 +53,18 @@ export function bundlePlace(namespace: string): Place<string> {
 	};
 }
 
+/** Kinds of webhook configurations. */
+export type RegistrationResource =
+	| typeof resources.MutatingWebhookConfiguration
+	| typeof resources.ValidatingWebhookConfiguration;
+
 /** A webhook configuration. */
-export function webhookPlace(name: string): Place<SeenRegistration> {
+export function webhookPlace(
+	resource: RegistrationResource,
+	name: string,
+): Place<SeenRegistration> {
 	return {
-		resource: resources.ValidatingWebhookConfiguration,
+		resource,
 		namespace: "",
 		name,
 		parse: parseRegistration,
@@ -110,11 +118,12 @@ export function servingWriter(
 /** Says what the webhook's registration must say. */
 export function registrationWriter(
 	client: ObjectClient,
+	resource: RegistrationResource,
 ): WebhookRegistrationParts["apply"] {
 	return async ({ name, webhooks }, signal) => {
 		await client.apply(
 			{
-				resource: resources.ValidatingWebhookConfiguration,
+				resource,
 				at: { namespace: "", name },
 				manager: servingObjects.webhookManager,
 				fields: { webhooks },

@@ -3,9 +3,10 @@
  *
  *   Secret ─┬─▶ material ─▶ TLS of xDS and webhook   (every replica)
  *           ├─▶ ServingCertificateController ─▶ Secret, ConfigMap   (leader)
- *           └─▶ webhook registration ─▶ webhook configuration       (leader)
+ *           └─▶ webhook registration ─▶ webhook configurations      (leader)
  */
 import { validatePath } from "../../admission/http.ts";
+import { mutatePath } from "../../admission/inject-http.ts";
 import {
 	controllerFigures,
 	type Leader,
@@ -16,6 +17,7 @@ import { servingNames } from "../../controllers/serving-names.ts";
 import { keepWebhookRegistered } from "../../controllers/webhook-registration.ts";
 import type { KubeConnection } from "../../kube/connection.ts";
 import type { ObjectClient } from "../../kube/object-client.ts";
+import { resources } from "../../kube/resources.ts";
 import { serverTime } from "../../kube/server-time.ts";
 import type { WatchMetrics } from "../../kube/watch-metrics.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -23,7 +25,8 @@ import type { Signal } from "../../lib/signal.ts";
 import type { TlsMaterial } from "../../lib/tls-material.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { MetricsRegistry } from "../../observability/metrics.ts";
-import { registration } from "../../reconcilers/webhook-registration.ts";
+import { injection } from "../../reconcilers/injection-registration.ts";
+import { validation } from "../../reconcilers/webhook-registration.ts";
 import { runInBackground } from "../lifecycle/background.ts";
 import type { Stops } from "../lifecycle/stops.ts";
 import {
@@ -37,6 +40,22 @@ import { watchObject } from "./watch-object.ts";
 
 /** The Service in front of the replicas. */
 const serviceName = "lateen";
+
+/** What is registered with the API server. */
+const kinds = [
+	{
+		controller: "webhook-registration",
+		resource: resources.ValidatingWebhookConfiguration,
+		of: validation,
+		path: validatePath,
+	},
+	{
+		controller: "injection-registration",
+		resource: resources.MutatingWebhookConfiguration,
+		of: injection,
+		path: mutatePath,
+	},
+] as const;
 
 /** What the certificate is kept with. */
 export interface ServingParts {
@@ -68,13 +87,20 @@ export function startServing(
 	const { metrics, onFailure } = parts;
 	const logger = parts.logger.child({ part: "serving" });
 	const shared = { connection, clock, logger, metrics: parts.watchMetrics };
-	const { name, urlName } = registration;
 	const secret = watchObject({ ...shared, ...secretPlace(namespace) });
 	const bundle = watchObject({ ...shared, ...bundlePlace(namespace) });
-	const webhook = watchObject({
-		...shared,
-		...webhookPlace(webhookUrl === undefined ? name : urlName),
-	});
+	const webhooks = kinds.map(({ resource, of, ...kind }) => ({
+		...kind,
+		resource,
+		of,
+		watched: watchObject({
+			...shared,
+			...webhookPlace(
+				resource,
+				webhookUrl === undefined ? of.name : of.urlName,
+			),
+		}),
+	}));
 	const { material } = stops.own(
 		followServingSecret({ secret: secret.object, logger, metrics }),
 	);
@@ -85,7 +111,7 @@ export function startServing(
 			inputs: {
 				secret: secret.object,
 				bundle: bundle.object,
-				webhook: webhook.object,
+				webhooks: webhooks.map(({ watched }) => watched.object),
 			},
 			names: withHostOf(webhookUrl, names),
 			writer: servingWriter(client, namespace),
@@ -96,21 +122,26 @@ export function startServing(
 			figures,
 		}),
 	);
-	stops.own(
-		keepWebhookRegistered({
-			inputs: { secret: secret.object, webhook: webhook.object },
-			url:
-				webhookUrl === undefined
-					? undefined
-					: new URL(validatePath, webhookUrl).href,
-			apply: registrationWriter(client),
-			leader,
-			clock,
-			logger,
-			figures,
-		}),
-	);
-	for (const { run } of [secret, bundle, webhook])
+	for (const { controller, of, path, resource, watched } of webhooks)
+		stops.own(
+			keepWebhookRegistered({
+				name: controller,
+				registration: of,
+				inputs: { secret: secret.object, webhook: watched.object },
+				url:
+					webhookUrl === undefined ? undefined : new URL(path, webhookUrl).href,
+				apply: registrationWriter(client, resource),
+				leader,
+				clock,
+				logger,
+				figures,
+			}),
+		);
+	for (const { run } of [
+		secret,
+		bundle,
+		...webhooks.map(({ watched }) => watched),
+	])
 		void runInBackground("A watch", run, onFailure, stops).catch(
 			// It went to `onFailure` already.
 			() => undefined,

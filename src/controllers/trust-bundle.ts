@@ -1,0 +1,104 @@
+/*
+ * Keeps the authorities in every namespace that has injected pods: a pod mounts ConfigMaps of its own namespace only.
+ *
+ *   our ConfigMap ─┐
+ *   namespaces ────┼─▶ decideTrustBundles ─▶ copies
+ *   injected pods ─┤
+ *   copies ────────┘
+ */
+import type { Clock } from "../lib/clock.ts";
+import type { Signal } from "../lib/signal.ts";
+import type { Logger } from "../observability/logger.ts";
+import {
+	decideTrustBundles,
+	type SeenCopy,
+} from "../reconcilers/trust-bundle.ts";
+import {
+	Controller,
+	type ControllerFigures,
+	type Leader,
+} from "./controller.ts";
+import type { Watched } from "./watched.ts";
+
+/** What the controller works with. */
+export interface TrustBundleParts {
+	readonly inputs: {
+		/** The authorities, as PEM. */
+		readonly bundle: Signal<Watched<string>>;
+		/** Namespaces whose label asks for injection; undefined before they were read. */
+		readonly asking: Signal<ReadonlySet<string> | undefined>;
+		/** Namespaces with injected pods; undefined before they were read. */
+		readonly injected: Signal<ReadonlySet<string> | undefined>;
+		/** By namespace; undefined before they were read. */
+		readonly copies: Signal<ReadonlyMap<string, SeenCopy> | undefined>;
+	};
+	/** What a copy holds. */
+	readonly dataOf: (bundle: string) => Readonly<Record<string, string>>;
+	/** Where the original is, which is none of this controller's. */
+	readonly ownNamespace: string;
+	readonly writer: {
+		apply(
+			namespace: string,
+			data: Readonly<Record<string, string>>,
+			signal: AbortSignal,
+		): Promise<void>;
+		remove(namespace: string, signal: AbortSignal): Promise<void>;
+	};
+	readonly leader: Leader;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly figures: ControllerFigures;
+}
+
+/** Keeps the copies; disposing ends it. */
+export function keepTrustBundles(parts: TrustBundleParts): AsyncDisposable {
+	const { inputs, leader, clock, logger, figures } = parts;
+	return new Controller({
+		name: "trust-bundle",
+		inputs: [inputs.bundle, inputs.asking, inputs.injected, inputs.copies],
+		leader,
+		step: (signal) => step(parts, signal),
+		clock,
+		logger,
+		figures,
+	});
+}
+
+async function step(
+	{ inputs, dataOf, ownNamespace, writer, leader, logger }: TrustBundleParts,
+	signal: AbortSignal,
+): Promise<undefined> {
+	const bundle = inputs.bundle.value;
+	const asking = inputs.asking.value;
+	const injected = inputs.injected.value;
+	const copies = inputs.copies.value;
+	if (bundle.state !== "present" || bundle.value === "") return;
+	if (asking === undefined || injected === undefined || copies === undefined)
+		return;
+	const data = dataOf(bundle.value);
+	const wanted = new Set([...asking, ...injected]);
+	const others = new Map(copies);
+	wanted.delete(ownNamespace);
+	others.delete(ownNamespace);
+	const { apply, remove } = decideTrustBundles(data, wanted, others);
+	const failures: unknown[] = [];
+	/** One namespace that is about to go must not keep the others from theirs. */
+	const each = async (
+		namespaces: readonly string[],
+		write: (namespace: string) => Promise<void>,
+	): Promise<void> => {
+		for (const namespace of namespaces) {
+			if (!leader.isLeader()) return;
+			await write(namespace).catch((error: unknown) => failures.push(error));
+		}
+	};
+	await each(apply, (namespace) => writer.apply(namespace, data, signal));
+	await each(remove, (namespace) => writer.remove(namespace, signal));
+	if (apply.length + remove.length > failures.length)
+		logger.info("The authorities are copied to where injected pods are.", {
+			applied: apply.length,
+			removed: remove.length,
+			failed: failures.length,
+		});
+	if (failures.length > 0) throw failures[0];
+}
