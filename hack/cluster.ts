@@ -1,14 +1,19 @@
 /**
- * A Kubernetes API server of one's own: etcd and kube-apiserver, built from
- * source once, on loopback. There are no nodes, so Pods are objects only.
+ * A Kubernetes of one's own, built from source once, on loopback: etcd and
+ * kube-apiserver, where Pods are objects only; with `--node` everything else too,
+ * and pods run.
  *
  *   npm run cluster -- up              holds it until Ctrl-C
+ *   npm run cluster -- up --node       the same, with a node
  *   npm run cluster -- up --detach     leaves it behind; `down` ends it
+ *   npm run cluster -- load FILE.tar   gives the node images, as `docker save` writes them
  *   npm run cluster -- status          whether it runs and where; exit status 0 or 1
  *   npm run -s cluster -- kubeconfig   prints the path of its kubeconfig
  *   npm run cluster -- down            ends it; its objects are gone
  *
- * `--dir D` keeps everything in the folder D, so that there can be several.
+ * `--dir D` keeps everything in the folder D, so that there can be several. The
+ * node is kind's where Docker's daemon answers and kind is there; else it is made
+ * here, by root on Linux, in namespaces of its own.
  */
 import { spawn } from "node:child_process";
 import {
@@ -30,12 +35,16 @@ import {
 	listenForControl,
 } from "./cluster/control-socket.ts";
 import { defaultDir } from "./cluster/default-dir.ts";
+import { enterNode, loadImage } from "./cluster/node/cluster-with-node.ts";
+import { whyNoKind } from "./cluster/node/kind-cluster.ts";
+import { cleanLeftovers } from "./cluster/node/leftovers.ts";
+import { startClusterWithNode } from "./cluster/node/start-cluster.ts";
 import { MissingPrerequisite } from "./ensure-envoy.ts";
-import { ensureKubernetes } from "./ensure-kubernetes.ts";
+import { ensureKubernetes, ensureNodePrograms } from "./ensure-kubernetes.ts";
 import { firstStopSignal } from "./stop-signal.ts";
 
 const USAGE =
-	"Say what to do: up [--detach], down, status or kubeconfig; each takes --dir FOLDER.";
+	"Say what to do: up [--node] [--detach], load FILE, down, status or kubeconfig; each takes --dir FOLDER.";
 /** Says that the folder is ours to empty. */
 const MARK = "lateen-cluster";
 
@@ -47,10 +56,16 @@ process.exitCode = await main().catch((error: unknown) => {
 async function main(): Promise<number> {
 	const { values, positionals } = parseArgs({
 		allowPositionals: true,
-		options: { dir: { type: "string" }, detach: { type: "boolean" } },
+		options: {
+			dir: { type: "string" },
+			detach: { type: "boolean" },
+			node: { type: "boolean", default: false },
+		},
 	});
 	const [command, ...rest] = positionals;
-	if (rest.length > 0) throw new ClusterError(USAGE);
+	if (rest.length !== (command === "load" ? 1 : 0)) {
+		throw new ClusterError(USAGE);
+	}
 	const dir =
 		values.dir === undefined
 			? defaultDir()
@@ -58,7 +73,14 @@ async function main(): Promise<number> {
 				resolve(process.env["INIT_CWD"] ?? "", values.dir);
 	switch (command) {
 		case "up":
-			return values.detach === true ? await detach(dir) : await hold(dir);
+			return values.detach === true
+				? await detach(dir, values.node)
+				: await hold(dir, values.node);
+		case "load":
+			return await load(
+				dir,
+				resolve(process.env["INIT_CWD"] ?? "", rest[0] ?? ""),
+			);
 		case "down":
 			return await down(dir);
 		case "status":
@@ -70,7 +92,7 @@ async function main(): Promise<number> {
 	}
 }
 
-async function hold(dir: string): Promise<number> {
+async function hold(dir: string, node: boolean): Promise<number> {
 	const stopSignal = firstStopSignal();
 	const abort = new AbortController();
 	void stopSignal.first.then(() => abort.abort());
@@ -91,13 +113,22 @@ async function hold(dir: string): Promise<number> {
 		},
 	);
 	try {
-		const programs = await ensureKubernetes(abort.signal);
-		const starting = ControlPlane.start(dir, programs);
+		const starting = node
+			? startClusterWithNode(dir, {}, abort.signal)
+			: ensureKubernetes(abort.signal).then((programs) =>
+					ControlPlane.start(dir, programs),
+				);
 		// Only when it has started is there something to end in order; that takes seconds.
 		await using plane = await starting;
 		stopSignal.onSecond(() => plane.killAll());
 		const { server, kubeconfig: path, kubectl, auditLog } = plane;
-		ready = { server, kubeconfig: path, kubectl, auditLog };
+		ready = {
+			server,
+			kubeconfig: path,
+			kubectl,
+			...(auditLog && { auditLog }),
+		};
+		if ("node" in plane) ready = { ...ready, node: plane.node };
 		console.log(printReady(ready, performance.now() - startMs));
 		const crash = await Promise.race([
 			stopSignal.first,
@@ -116,16 +147,17 @@ async function hold(dir: string): Promise<number> {
 }
 
 /** Starts a process that holds the cluster, and returns when it is ready. */
-async function detach(dir: string): Promise<number> {
+async function detach(dir: string, node: boolean): Promise<number> {
 	// A long build is better watched.
-	await ensureKubernetes();
+	const isHere = node && (await whyNoKind()) !== undefined;
+	await (isHere ? ensureNodePrograms() : ensureKubernetes());
 	await openDir(dir);
 	const logFile = join(dir, "cluster.log");
 	const log = openSync(logFile, "w");
 	const { npm_lifecycle_event: _, ...env } = process.env;
 	const child = spawn(
 		process.execPath,
-		[import.meta.filename, "up", "--dir", dir],
+		[import.meta.filename, "up", "--dir", dir, ...(node ? ["--node"] : [])],
 		{ detached: true, stdio: ["ignore", log, log], env },
 	);
 	closeSync(log);
@@ -145,8 +177,22 @@ async function detach(dir: string): Promise<number> {
 	}
 }
 
+async function load(dir: string, archive: string): Promise<number> {
+	const state = enterDir(dir) ? await askCluster("status") : undefined;
+	if (state?.ready?.node === undefined) {
+		throw new ClusterError(
+			`No cluster with a node runs in ${dir}. Start one: npm run cluster -- up --node`,
+		);
+	}
+	await loadImage(state.ready.node, archive);
+	return 0;
+}
+
 async function down(dir: string): Promise<number> {
 	const state = enterDir(dir) ? await askCluster("stop") : undefined;
+	for (const left of await cleanLeftovers()) {
+		console.log(`Removed what a killed node left in ${left}.`);
+	}
 	console.log(
 		state === undefined
 			? `No cluster runs in ${dir}.`
@@ -214,12 +260,17 @@ function printReady(
 }
 
 function printWays(ready: NonNullable<ClusterState["ready"]>): string {
-	return `
-  export KUBECONFIG=${ready.kubeconfig}
-  alias kubectl=${ready.kubectl}
-  kubectl apply --server-side -f crds/
-
-  Audit log: ${ready.auditLog}`;
+	const { node, auditLog } = ready;
+	return [
+		"",
+		`  export KUBECONFIG=${ready.kubeconfig}`,
+		`  alias kubectl=${ready.kubectl}`,
+		"  kubectl apply --server-side -f crds/",
+		...(auditLog === undefined ? [] : ["", `  Audit log: ${auditLog}`]),
+		...(node?.sort === "namespaces"
+			? ["", `  Into the node: ${enterNode(node.pid).join(" ")} sh`]
+			: []),
+	].join("\n");
 }
 
 function printFailure(error: unknown): string {

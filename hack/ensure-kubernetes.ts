@@ -9,6 +9,7 @@
  * one program at most; runs at the same time wait for each other.
  */
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
 	access,
 	constants,
@@ -30,65 +31,157 @@ const MODULE = join(import.meta.dirname, "cluster");
 /** How often a build says how far it is. */
 const PROGRESS_MS = 15_000;
 
-/** The programs of one control plane. Add a line here, and a `tool` line in `cluster/go.mod`, for one more. */
+/** How one program is built. */
+interface Recipe {
+	/** What `go build` is told to build. */
+	readonly package: string;
+	/** The folder with the go.mod that it is built in. */
+	readonly source: string;
+	/** Whose version it has in that go.mod; absent for what is all ours. */
+	readonly module?: string;
+	readonly folder: string;
+	/** What is ours of it, so that another text makes another program. */
+	readonly text?: string;
+	readonly tags?: string;
+}
+
+const KUBERNETES = {
+	source: MODULE,
+	module: "k8s.io/kubernetes",
+	folder: "kubernetes",
+} as const;
+
+/** The programs of a control plane and of a node. For one more of Kubernetes' own add a line here and a `tool` line in `cluster/go.mod`. */
 const PROGRAMS = {
 	etcd: {
 		package: "go.etcd.io/etcd/server/v3",
+		source: MODULE,
 		module: "go.etcd.io/etcd/server/v3",
 		folder: "etcd",
 	},
 	"kube-apiserver": {
+		...KUBERNETES,
 		package: "k8s.io/kubernetes/cmd/kube-apiserver",
-		module: "k8s.io/kubernetes",
-		folder: "kubernetes",
 	},
-	kubectl: {
-		package: "k8s.io/kubernetes/cmd/kubectl",
-		module: "k8s.io/kubernetes",
-		folder: "kubernetes",
+	kubectl: { ...KUBERNETES, package: "k8s.io/kubernetes/cmd/kubectl" },
+	"kube-controller-manager": {
+		...KUBERNETES,
+		package: "k8s.io/kubernetes/cmd/kube-controller-manager",
 	},
-} as const;
+	"kube-scheduler": {
+		...KUBERNETES,
+		package: "k8s.io/kubernetes/cmd/kube-scheduler",
+	},
+	"kube-proxy": { ...KUBERNETES, package: "k8s.io/kubernetes/cmd/kube-proxy" },
+	kubelet: {
+		...KUBERNETES,
+		package: "k8s.io/kubernetes/cmd/kubelet",
+		tags: "selinux,notest",
+	},
+	coredns: {
+		package: ".",
+		source: join(MODULE, "coredns"),
+		module: "github.com/coredns/coredns",
+		folder: "coredns",
+		text: join(MODULE, "coredns", "main.go"),
+	},
+	pause: {
+		package: "./pause",
+		source: MODULE,
+		folder: "pause",
+		text: join(MODULE, "pause", "main.go"),
+	},
+} as const satisfies Readonly<Record<string, Recipe>>;
 
 type Program = keyof typeof PROGRAMS;
 
-/** Where the programs are. */
-export type KubernetesPrograms = Readonly<Record<Program, string>>;
+const CONTROL_PLANE = ["etcd", "kube-apiserver", "kubectl"] as const;
+/** What a folder of programs has of a node; the others are ours. */
+const NODE = [
+	...["kube-controller-manager", "kube-scheduler"],
+	...["kube-proxy", "kubelet"],
+] as const;
+const OURS = ["coredns", "pause"] as const;
 
-/** The paths of all programs, after building what is missing. Throws `MissingPrerequisite`. */
+/** Where the programs of a control plane are. */
+export type KubernetesPrograms = Readonly<
+	Record<(typeof CONTROL_PLANE)[number], string>
+>;
+
+/** Where the programs of a cluster with a node are. */
+export type NodePrograms = Readonly<Record<Program, string>>;
+
+/** The paths of a control plane's programs, after building what is missing. Throws `MissingPrerequisite`. */
 export async function ensureKubernetes(
 	signal?: AbortSignal,
 ): Promise<KubernetesPrograms> {
+	return await ensureAll(CONTROL_PLANE, signal);
+}
+
+/** The same of a control plane and a node. Throws `MissingPrerequisite`. */
+export async function ensureNodePrograms(
+	signal?: AbortSignal,
+): Promise<NodePrograms> {
+	return await ensureAll([...CONTROL_PLANE, ...NODE, ...OURS], signal);
+}
+
+async function ensureAll<P extends Program>(
+	names: readonly P[],
+	signal: AbortSignal | undefined,
+): Promise<Readonly<Record<P, string>>> {
 	const named = process.env["LATEEN_KUBERNETES"];
-	if (named !== undefined && named !== "") return await programsIn(named);
-	const goMod = await readFile(join(MODULE, "go.mod"), "utf8");
 	const cache = join(
 		process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"),
 		"lateen",
 	);
-	const paths = eachProgram((name) => {
-		const { module, folder } = PROGRAMS[name];
-		return join(cache, `${folder}-${versionOf(goMod, module)}`, name);
-	});
-	if ((await missingOf(paths)).length === 0) return paths;
+	const found = await Promise.all(
+		names.map(
+			async (name): Promise<[P, string]> => [
+				name,
+				named !== undefined && named !== "" && !isOurs(name)
+					? join(named, name)
+					: join(cache, await folderOf(PROGRAMS[name]), name),
+			],
+		),
+	);
+	const paths = Object.fromEntries(found) as Record<P, string>;
+	const missing = await missingOf(names, paths);
+	if (named !== undefined && named !== "") {
+		const absent = missing.filter((name) => !isOurs(name));
+		if (absent.length > 0) {
+			throw new MissingPrerequisite(
+				`LATEEN_KUBERNETES is ${named}, which has no ${absent.join(", ")} that can be run. Correct it, or unset it to have them built.`,
+			);
+		}
+	}
+	if (missing.length > 0) await buildMissing(names, paths, cache, signal);
+	return paths;
+}
+
+async function buildMissing<P extends Program>(
+	names: readonly P[],
+	paths: Readonly<Record<P, string>>,
+	cache: string,
+	signal: AbortSignal | undefined,
+): Promise<void> {
 	await mkdir(cache, { recursive: true });
 	await withFileLock(
 		join(cache, "kubernetes.lock"),
 		(owner) =>
 			say(`Waiting for another run that builds Kubernetes (process ${owner}).`),
 		async () => {
-			const missing = await missingOf(paths);
+			const missing = await missingOf(names, paths);
 			if (missing.length === 0) return;
 			await checkGo();
-			const version = versionOf(goMod, PROGRAMS.kubectl.module);
+			const version = await versionOf(KUBERNETES);
 			say(
-				`Building ${missing.join(", ")} of Kubernetes ${version} from Go modules into ${cache} (about 5 minutes on two cores, once).`,
+				`Building ${missing.join(", ")} for Kubernetes ${version} from Go modules into ${cache} (minutes on two cores, once).`,
 			);
 			for (const name of missing) {
 				await build(name, paths[name], version, signal);
 			}
 		},
 	);
-	return paths;
 }
 
 async function build(
@@ -109,10 +202,13 @@ async function build(
 		say(`  ${name}: ${modules}${compiled} packages compiled, ${seconds()}`);
 	}, PROGRESS_MS);
 	try {
+		const recipe: Recipe = PROGRAMS[name];
 		await goBuild(
+			recipe.source,
 			[
 				...["-v", "-trimpath", "-ldflags", linkerFlags(kubernetesVersion)],
-				...["-o", fresh, PROGRAMS[name].package],
+				...(recipe.tags === undefined ? [] : ["-tags", recipe.tags]),
+				...["-o", fresh, recipe.package],
 			],
 			(line) => {
 				if (line.startsWith("go: downloading ")) downloaded += 1;
@@ -130,12 +226,13 @@ async function build(
 
 /** Calls back for each line that tells of progress. */
 async function goBuild(
+	folder: string,
 	args: readonly string[],
 	onProgress: (line: string) => void,
 	signal: AbortSignal | undefined,
 ): Promise<void> {
 	const go = spawn("go", ["build", ...args], {
-		cwd: MODULE,
+		cwd: folder,
 		env: { ...process.env, CGO_ENABLED: "0", GOWORK: "off" },
 		stdio: ["ignore", "ignore", "pipe"],
 		// The one that makes go end its compilers too.
@@ -158,7 +255,7 @@ async function goBuild(
 	signal?.throwIfAborted();
 	if (how !== "") {
 		throw new MissingPrerequisite(
-			`Kubernetes could not be built: go build ended with ${how} and said "${complaints.slice(-3).join(" ").trim()}". Mend that, or name a folder that has ${Object.keys(PROGRAMS).join(", ")} in LATEEN_KUBERNETES.`,
+			`Kubernetes could not be built: go build ended with ${how} and said "${complaints.slice(-3).join(" ").trim()}". Mend that, or name a folder that has ${[...CONTROL_PLANE, ...NODE].join(", ")} in LATEEN_KUBERNETES.`,
 		);
 	}
 }
@@ -183,7 +280,7 @@ async function checkGo(): Promise<void> {
 	const wanted = /^go (\d+\.\d+)/m.exec(
 		await readFile(join(MODULE, "go.mod"), "utf8"),
 	)?.[1];
-	const how = `Install Go ${wanted} or newer (https://go.dev/doc/install) and put it on PATH, or name a folder that has ${Object.keys(PROGRAMS).join(", ")} in LATEEN_KUBERNETES.`;
+	const how = `Install Go ${wanted} or newer (https://go.dev/doc/install) and put it on PATH, or name a folder that has ${[...CONTROL_PLANE, ...NODE].join(", ")} in LATEEN_KUBERNETES.`;
 	let version: string;
 	try {
 		// In the module's folder, so that a Go that can fetch a newer one does.
@@ -210,44 +307,55 @@ async function checkGo(): Promise<void> {
 	}
 }
 
-async function programsIn(folder: string): Promise<KubernetesPrograms> {
-	const paths = eachProgram((name) => join(folder, name));
-	const missing = await missingOf(paths);
-	if (missing.length > 0) {
-		throw new MissingPrerequisite(
-			`LATEEN_KUBERNETES is ${folder}, which has no ${missing.join(", ")} that can be run. Correct it, or unset it to have them built.`,
-		);
-	}
-	return paths;
+function isOurs(name: Program): boolean {
+	return OURS.some((ours) => ours === name);
 }
 
-function eachProgram(path: (name: Program) => string): KubernetesPrograms {
-	return {
-		etcd: path("etcd"),
-		"kube-apiserver": path("kube-apiserver"),
-		kubectl: path("kubectl"),
-	};
-}
-
-async function missingOf(
-	paths: KubernetesPrograms,
-): Promise<readonly Program[]> {
+async function missingOf<P extends Program>(
+	names: readonly P[],
+	paths: Readonly<Record<P, string>>,
+): Promise<readonly P[]> {
 	const found = await Promise.all(
-		(["etcd", "kube-apiserver", "kubectl"] as const).map(async (name) =>
+		names.map(async (name) =>
 			(await isExecutable(paths[name])) ? [] : [name],
 		),
 	);
 	return found.flat();
 }
 
+/** The name of the cache's folder for a program. */
+async function folderOf(recipe: Recipe): Promise<string> {
+	const parts = [recipe.folder];
+	if (recipe.module !== undefined) {
+		parts.push(await versionOf({ ...recipe, module: recipe.module }));
+	}
+	if (recipe.text !== undefined) {
+		const text = await readFile(recipe.text);
+		parts.push(createHash("sha256").update(text).digest("hex").slice(0, 8));
+	}
+	return parts.join("-");
+}
+
 /** The version that a go.mod has of a module, without the `v`. */
-function versionOf(goMod: string, module: string): string {
-	const line = goMod
+async function versionOf(wanted: {
+	readonly source: string;
+	readonly module: string;
+}): Promise<string> {
+	const goMod = await readFile(join(wanted.source, "go.mod"), "utf8");
+	const version = goMod
 		.split("\n")
-		.map((text) => text.trim().split(" "))
-		.find(([name, version]) => name === module && version?.startsWith("v"));
-	const version = line?.[1];
-	if (version === undefined) throw new Error(`go.mod has no ${module}.`);
+		.map((text) =>
+			text
+				.trim()
+				.replace(/^require /, "")
+				.split(" "),
+		)
+		.find(
+			([name, found]) => name === wanted.module && found?.startsWith("v"),
+		)?.[1];
+	if (version === undefined) {
+		throw new Error(`go.mod has no ${wanted.module}.`);
+	}
 	return version.slice(1);
 }
 

@@ -11,12 +11,28 @@ import { freePorts } from "../demo/free-ports.ts";
 import { type Part, Parts } from "../demo/parts.ts";
 import type { KubernetesPrograms } from "../ensure-kubernetes.ts";
 import { printKubeconfig } from "./kubeconfig.ts";
-import { type Certificate, createAuthority, createKeyPair } from "./x509.ts";
+import {
+	type Authority,
+	type Certificate,
+	type CertificateRequest,
+	createAuthority,
+	createKeyPair,
+} from "./x509.ts";
 
 /** How a control plane differs from the usual one. */
 export interface ControlPlaneOptions {
 	/** Flags of kube-apiserver besides ours, such as `--watch-cache=false`. */
 	readonly apiserverFlags?: readonly string[];
+	/** When it has a node, which it shares its network with. */
+	readonly node?: NodePlace;
+}
+
+/** Where a control plane is when it has a node. */
+export interface NodePlace {
+	/** The node's own address, at which its pods find the API server. */
+	readonly address: string;
+	/** The API server's port, the same for pods and for who is outside. */
+	readonly apiPort: number;
 }
 
 /** How long a part may take until it answers; many times what it takes on a busy machine. */
@@ -68,7 +84,7 @@ export class ControlPlane implements AsyncDisposable {
 	readonly #programs: KubernetesPrograms;
 	readonly #identity: Identity;
 	readonly #ports: Ports;
-	readonly #flags: readonly string[];
+	readonly #options: ControlPlaneOptions;
 	readonly #tellCrash: (what: string) => void;
 	#etcd: Part | undefined;
 	#apiserver: Part | undefined;
@@ -92,7 +108,7 @@ export class ControlPlane implements AsyncDisposable {
 		this.#programs = programs;
 		this.#identity = identity;
 		this.#ports = ports;
-		this.#flags = options.apiserverFlags ?? [];
+		this.#options = options;
 	}
 
 	/** Starts an empty one; what an earlier one left in the folder is removed. */
@@ -105,9 +121,10 @@ export class ControlPlane implements AsyncDisposable {
 			for (const entry of MADE) {
 				await rm(join(dir, entry), { recursive: true, force: true });
 			}
-			const identity = await writeIdentity(dir);
+			const { node } = options;
+			const identity = await writeIdentity(dir, node?.address);
 			const [etcd = 0, api = 0] = await freePorts(2);
-			const ports = { etcd, api };
+			const ports = { etcd, api: node?.apiPort ?? api };
 			const plane = new ControlPlane(dir, programs, identity, ports, options);
 			try {
 				await plane.#startAll();
@@ -135,7 +152,6 @@ export class ControlPlane implements AsyncDisposable {
 			this.#programs["kube-apiserver"],
 			[
 				`--etcd-servers=${this.#etcdUrl}`,
-				...["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"],
 				`--secure-port=${this.#ports.api}`,
 				`--cert-dir=${pki}`,
 				`--tls-cert-file=${join(pki, "apiserver.crt")}`,
@@ -147,34 +163,65 @@ export class ControlPlane implements AsyncDisposable {
 				`--service-account-signing-key-file=${join(pki, "tokens.key")}`,
 				"--service-cluster-ip-range=10.96.0.0/16",
 				"--allow-privileged",
-				// The `kubernetes` Service may not have endpoints on loopback.
-				"--endpoint-reconciler-type=none",
-				// It refuses Pods of a namespace without a ServiceAccount `default`,
-				// which a controller makes that does not run here.
-				"--disable-admission-plugins=ServiceAccount",
+				...this.#flagsOfPlace(pki),
 				`--audit-policy-file=${join(dir, "audit.yaml")}`,
 				`--audit-log-path=${this.auditLog}`,
 				// In megabytes: never turned over, so that one file has everything.
 				"--audit-log-maxsize=100000",
 				"--profiling=false",
-				...this.#flags,
+				...(this.#options.apiserverFlags ?? []),
 			],
 		);
 		this.#apiserver = part;
 		this.#watch(part, () => this.#apiserver === part);
-		const { ca, admin } = this.#identity;
+		const { authority, admin } = this.#identity;
 		await this.#until(part, () =>
-			answers(httpsRequest, `${this.server}/readyz`, { ca, ...admin }),
+			answers(httpsRequest, `${this.server}/readyz`, {
+				ca: authority.cert,
+				...admin,
+			}),
 		);
 	}
 
 	/** Writes the administrator's kubeconfig anew, for another way to the same server, such as a proxy; returns its path. */
 	async writeKubeconfig(name: string, server: string): Promise<string> {
 		const path = join(this.dir, name);
-		const { ca, admin } = this.#identity;
-		const text = printKubeconfig({ server, ca, ...admin });
+		const { authority, admin } = this.#identity;
+		const text = printKubeconfig({ server, ca: authority.cert, ...admin });
 		await writeFile(path, text, { mode: 0o600 });
 		return path;
+	}
+
+	/** Writes the kubeconfig of somebody else, such as a kubelet; returns its path. */
+	async writeKubeconfigOf(
+		name: string,
+		owner: CertificateRequest,
+	): Promise<string> {
+		const path = join(this.dir, "pki", `${name}.kubeconfig`);
+		const { authority } = this.#identity;
+		const content = {
+			server: this.server,
+			ca: authority.cert,
+			...authority.issue(owner),
+		};
+		await writeFile(path, printKubeconfig(content), { mode: 0o600 });
+		return path;
+	}
+
+	/** Writes a certificate that the cluster's authority signs, as `NAME.crt` and `NAME.key` in the folder `pki`. */
+	async writeCertificate(
+		name: string,
+		owner: CertificateRequest,
+	): Promise<{ readonly cert: string; readonly key: string }> {
+		const pki = join(this.dir, "pki");
+		const { cert, key } = this.#identity.authority.issue(owner);
+		const paths = {
+			cert: join(pki, `${name}.crt`),
+			key: join(pki, `${name}.key`),
+		};
+		await writeFile(paths.cert, cert, { mode: 0o600 });
+		await writeFile(paths.key, key, { mode: 0o600 });
+		return paths;
 	}
 
 	/** Makes etcd forget every older version of every object, as it does by itself after a while. */
@@ -203,6 +250,28 @@ export class ControlPlane implements AsyncDisposable {
 		await this.stopApiserver();
 		this.#etcd = undefined;
 		await this.#parts[Symbol.asyncDispose]();
+	}
+
+	#flagsOfPlace(pki: string): readonly string[] {
+		const { node } = this.#options;
+		if (node === undefined) {
+			return [
+				...["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"],
+				// The `kubernetes` Service may not have endpoints on loopback.
+				"--endpoint-reconciler-type=none",
+				// It refuses Pods of a namespace without a ServiceAccount `default`,
+				// which a controller makes that does not run here.
+				"--disable-admission-plugins=ServiceAccount",
+			];
+		}
+		return [
+			...["--bind-address=0.0.0.0", `--advertise-address=${node.address}`],
+			"--endpoint-reconciler-type=master-count",
+			`--kubelet-client-certificate=${join(pki, "admin.crt")}`,
+			`--kubelet-client-key=${join(pki, "admin.key")}`,
+			`--kubelet-certificate-authority=${join(pki, "ca.crt")}`,
+			"--kubelet-preferred-address-types=InternalIP",
+		];
 	}
 
 	get #etcdUrl(): string {
@@ -274,15 +343,18 @@ interface Ports {
 }
 
 interface Identity {
-	/** What signed everything, as PEM. */
-	readonly ca: string;
+	/** What signed everything. */
+	readonly authority: Authority;
 	readonly admin: Certificate;
 }
 
 class PortTaken extends ClusterError {}
 
 /** Writes everything that says who is who. */
-async function writeIdentity(dir: string): Promise<Identity> {
+async function writeIdentity(
+	dir: string,
+	nodeAddress: string | undefined,
+): Promise<Identity> {
 	const authority = createAuthority("kubernetes");
 	const apiserver = authority.issue({
 		commonName: "kube-apiserver",
@@ -293,7 +365,10 @@ async function writeIdentity(dir: string): Promise<Identity> {
 			"kubernetes.default.svc",
 			"kubernetes.default.svc.cluster.local",
 		],
-		addresses: ["127.0.0.1", "10.96.0.1"],
+		addresses: [
+			...["127.0.0.1", "10.96.0.1"],
+			...(nodeAddress === undefined ? [] : [nodeAddress]),
+		],
 	});
 	const admin = authority.issue({
 		commonName: "admin",
@@ -315,7 +390,7 @@ async function writeIdentity(dir: string): Promise<Identity> {
 		await writeFile(join(pki, name), text, { mode: 0o600 });
 	}
 	await writeFile(join(dir, "audit.yaml"), AUDIT_POLICY);
-	return { ca: authority.cert, admin };
+	return { authority, admin };
 }
 
 /** Whether a server answers that it is well. */

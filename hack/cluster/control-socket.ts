@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { text } from "node:stream/consumers";
+import type { NodeRef } from "./node/cluster-with-node.ts";
 
 /** What the running cluster says of itself. */
 export interface ClusterState {
@@ -12,7 +13,10 @@ export interface ClusterState {
 		readonly server: string;
 		readonly kubeconfig: string;
 		readonly kubectl: string;
-		readonly auditLog: string;
+		/** Absent where the cluster keeps it to itself. */
+		readonly auditLog?: string;
+		/** Where pods run, if they do. */
+		readonly node?: NodeRef;
 	};
 	/** Milliseconds since it began to start. */
 	readonly ageMs: number;

@@ -1,0 +1,140 @@
+/**
+ * Finds the programs of a node that are not Kubernetes' own, or installs
+ * Debian's packages of them.
+ *
+ * Only root may, and only where there is apt: everybody else is told what to
+ * install, and nothing on the machine is touched.
+ */
+import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { MissingPrerequisite } from "./ensure-envoy.ts";
+
+const run = promisify(execFile);
+
+/** Which of Debian's packages has each program. */
+const PROGRAMS = {
+	containerd: "containerd",
+	ctr: "containerd",
+	"containerd-shim-runc-v2": "containerd",
+	runc: "runc",
+	"iptables-restore": "iptables",
+	"ip6tables-restore": "iptables",
+	ip: "iproute2",
+	unshare: "util-linux",
+	mount: "mount",
+} as const;
+/** Plugins that give pods their network, of the package `containernetworking-plugins`. */
+const PLUGINS = ["ptp", "host-local", "portmap", "loopback"] as const;
+const PLUGIN_PACKAGE = "containernetworking-plugins";
+/** Debian's place first, then the one of everybody else. */
+const PLUGIN_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"] as const;
+/** Where Debian keeps root's programs, and the PATH of most users does not look. */
+const ROOT_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"] as const;
+
+/** Where a node finds its programs. */
+export interface NodePackages {
+	/** The PATH with all of them. */
+	readonly path: string;
+	/** The folder of the CNI plugins. */
+	readonly plugins: string;
+}
+
+/** Where everything is, after installing what is missing. Throws `MissingPrerequisite`. */
+export async function ensureNodePackages(): Promise<NodePackages> {
+	if (process.platform !== "linux" || process.getuid?.() !== 0) {
+		throw new MissingPrerequisite(
+			"A node on this machine needs Linux and root: it makes namespaces, mounts and cgroups. Run this as root, or start a Docker daemon and install kind.",
+		);
+	}
+	const before = findPackages();
+	if (before.missing.length > 0) await install(before.missing);
+	const { missing, packages } = findPackages();
+	if (missing.length > 0) {
+		throw new MissingPrerequisite(
+			`These packages are installed, but not all of their programs are found: ${missing.join(", ")}. Put them on PATH (CNI plugins: ${PLUGIN_FOLDERS.join(" or ")}).`,
+		);
+	}
+	return packages;
+}
+
+/** What is there, and the packages of what is not. */
+function findPackages(): {
+	readonly missing: readonly string[];
+	readonly packages: NodePackages;
+} {
+	const folders = [
+		...(process.env["PATH"] ?? "").split(delimiter),
+		...ROOT_FOLDERS,
+	];
+	const has = (folder: string, file: string): boolean =>
+		isExecutable(join(folder, file));
+	const missing = new Set<string>();
+	for (const [file, owner] of Object.entries(PROGRAMS)) {
+		if (!folders.some((folder) => has(folder, file))) missing.add(owner);
+	}
+	const plugins = PLUGIN_FOLDERS.find((folder) =>
+		PLUGINS.every((plugin) => has(folder, plugin)),
+	);
+	if (plugins === undefined) missing.add(PLUGIN_PACKAGE);
+	return {
+		missing: [...missing],
+		packages: {
+			path: folders.join(delimiter),
+			plugins: plugins ?? PLUGIN_FOLDERS[0],
+		},
+	};
+}
+
+async function install(packages: readonly string[]): Promise<void> {
+	const list = packages.join(" ");
+	const byHand = `Install them yourself (Debian, Ubuntu: apt-get install --no-install-recommends ${list}), or start a Docker daemon and install kind.`;
+	const hasApt = await run("apt-get", ["--version"]).then(
+		() => true,
+		() => false,
+	);
+	if (!hasApt) {
+		throw new MissingPrerequisite(
+			`A node needs what these packages have: ${list}. ${byHand}`,
+		);
+	}
+	process.stderr.write(
+		`lateen: Installing Debian's packages ${packages.join(", ")} (once).\n`,
+	);
+	try {
+		// What the machine knows of its packages may be too old to find one, so it is asked for first.
+		await apt("update");
+		await apt("install", "--yes", "--no-install-recommends", ...packages);
+	} catch (error) {
+		throw new MissingPrerequisite(
+			`The packages ${list} could not be installed: apt-get says "${lastLine(error)}". ${byHand}`,
+			{ cause: error },
+		);
+	}
+}
+
+async function apt(...args: readonly string[]): Promise<void> {
+	await run("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=60", ...args], {
+		env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+		timeout: 300_000,
+		maxBuffer: 16 * 1024 * 1024,
+	});
+}
+
+function isExecutable(path: string): boolean {
+	try {
+		accessSync(path, constants.X_OK);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+function lastLine(error: unknown): string {
+	const text =
+		error instanceof Error && "stderr" in error
+			? String(error.stderr)
+			: String(error);
+	return text.trim().split("\n").at(-1) ?? "";
+}
