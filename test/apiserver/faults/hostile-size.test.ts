@@ -9,12 +9,12 @@ import {
 	ownCluster,
 } from "../../testkit/kube-cluster.ts";
 
-const pods = 150;
+const pods = 250;
 /** Near what etcd takes: 1.5 MiB in one request. */
 const podLength = 1_300_000;
 const writers = 4;
 
-describe("Pods of hostile size, 195 MB in all,", function () {
+describe("Pods of hostile size, 325 MB in all,", function () {
 	this.timeout(180_000);
 	const cases = [
 		{ name: "as a streamed list", flags: [] },
