@@ -16,7 +16,7 @@ import {
 	parseObjectName,
 	printObjectName,
 } from "./status-kinds.ts";
-import { conditionIn } from "./status-rows.ts";
+import { conditionIn, readinessOf } from "./status-rows.ts";
 import { withControlPlane } from "./with-control-plane.ts";
 
 const options = {
@@ -153,7 +153,10 @@ async function waitFor(
 	const name = printObjectName(object);
 	const say = (text: string): void =>
 		terminal.err(`${plain(`lateen wait: ${name}: ${text}`)}\n`);
-	const last = await lookUntil(object, wanted, values, server);
+	const last =
+		values.timeout === 0
+			? await lookOnce(object, wanted, server)
+			: await lookUntil(object, wanted, values.timeout, server);
 	switch (last.is) {
 		case "reached":
 			terminal.out(`${plain(`${name}: ${last.message}`)}\n`);
@@ -169,22 +172,39 @@ async function waitFor(
 	}
 }
 
+async function lookOnce(
+	object: NamedObject,
+	wanted: Wanted,
+	{ plane }: KnownServer,
+): Promise<Look> {
+	try {
+		const [found] = await plane.statuses(object);
+		return look(found, wanted);
+	} catch (error) {
+		if (!(error instanceof ServerError) || error.code !== "CLI_NOT_FOUND")
+			throw error;
+		return missing(object);
+	}
+}
+
+function missing({ kind }: NamedObject): Look {
+	return {
+		is: "not yet",
+		why: `There is no ${kind.kind} of this name. \`lateen get ${kind.plural} -A\` lists those that are.`,
+	};
+}
+
 /** Looks at every change until one settles it or the time is over; answers with the last look. */
 async function lookUntil(
 	object: NamedObject,
 	wanted: Wanted,
-	values: WaitCall["values"],
+	timeoutMs: number,
 	server: KnownServer,
 ): Promise<Look> {
-	// Zero looks once: then the first complete answer ends it, not the time.
-	const signal =
-		values.timeout === 0 ? undefined : AbortSignal.timeout(values.timeout);
-	let last: Look = {
-		is: "not yet",
-		why: `There is no ${object.kind.kind} of this name. \`lateen get ${object.kind.plural} -A\` lists those that are.`,
-	};
-	const missing = last;
+	const signal = AbortSignal.timeout(timeoutMs);
+	let last: Look = { is: "not yet", why: "No answer has come." };
 	for (;;) {
+		let isThere = false;
 		try {
 			const lines = server.plane.watchStatuses(object, {
 				signal,
@@ -194,10 +214,10 @@ async function lookUntil(
 			});
 			for await (const line of lines) {
 				server.wasThere = true;
-				if (line.type === "DELETED") last = missing;
+				if (line.type !== "SYNCED") isThere = line.type !== "DELETED";
+				if (!isThere) last = missing(object);
 				else if (line.type !== "SYNCED") last = look(line.object, wanted);
 				if (last.is !== "not yet") return last;
-				if (values.timeout === 0 && line.type === "SYNCED") return last;
 			}
 		} catch (error) {
 			if (isOver(error, signal)) return last;
@@ -207,14 +227,13 @@ async function lookUntil(
 			// not answered.
 			if (
 				server.plane.mode === "cluster" ||
-				values.timeout === 0 ||
 				(!server.wasThere && nobodyListens(error))
 			)
 				throw error;
 			last = { is: "not yet", why: error.message };
 		}
 		try {
-			await sleep(againMs, undefined, signal === undefined ? {} : { signal });
+			await sleep(againMs, undefined, { signal });
 		} catch (error) {
 			if (isOver(error, signal)) return last;
 			throw error;
@@ -228,10 +247,8 @@ function nobodyListens({ cause }: ServerError): boolean {
 	);
 }
 
-function isOver(error: unknown, signal: AbortSignal | undefined): boolean {
-	return (
-		signal?.aborted === true && (error === signal.reason || isCancelled(error))
-	);
+function isOver(error: unknown, signal: AbortSignal): boolean {
+	return signal.aborted && (error === signal.reason || isCancelled(error));
 }
 
 function look(object: unknown, wanted: Wanted): Look {
@@ -252,6 +269,8 @@ function look(object: unknown, wanted: Wanted): Look {
 			is: "not yet",
 			why: `The server has read generation ${newest}, and not ${generation}.`,
 		};
+	if (Number(textOf(fieldOf(object, "status"), "observedGeneration")) < newest)
+		return { is: "not yet", why: readinessOf(object).message };
 	return { is: "not yet", why: `${textOf(condition, "reason")}: ${message}` };
 }
 

@@ -292,7 +292,7 @@ metadata: {name: lateen-reader}
 		});
 
 		it("gives up in time, and looks once for no time", async () => {
-			for (const timeout of ["300ms", "0s"]) {
+			for (const timeout of ["3s", "0s"]) {
 				const { code, err } = await lateen(
 					...["wait", "rr/nobody", "--timeout", timeout],
 				);
@@ -624,6 +624,11 @@ spec:
 				expect(err).to.include(
 					"web: No control plane has looked at generation",
 				);
+				const wait = await lateen("wait", "rr/web", "--timeout", "1s");
+				expect(wait.err).to.match(
+					/Programmed is not True after 1 s[.] (No control plane has looked at generation 3 yet|No answer has come)/,
+				);
+				expect(wait.code).to.equal(1);
 			} finally {
 				for (const replica of replicas) replica.signal("SIGCONT");
 			}
