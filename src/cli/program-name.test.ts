@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { listCommands } from "./command-list.ts";
 import { asPlugin } from "./program-name.ts";
 
 describe("asPlugin", () => {
@@ -19,6 +20,15 @@ describe("asPlugin", () => {
 			want: "kubectl lateen get rr",
 		},
 	];
+	it("knows every command", () => {
+		const unused = () => Promise.reject(new Error("not here"));
+		for (const { name } of listCommands({
+			serve: unused,
+			readTokenKey: unused,
+		}))
+			expect(asPlugin(`lateen ${name}`)).to.equal(`kubectl lateen ${name}`);
+	});
+
 	for (const { name, text, want } of cases)
 		it(name, () => expect(asPlugin(text)).to.equal(want));
 });
