@@ -13,6 +13,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { controllerFigures } from "../controllers/controller.ts";
 import { Replicas } from "../controllers/replicas.ts";
 import { kindsWithStatus } from "../controllers/status.ts";
 import { KubeEventWriter } from "../kube/event-writer.ts";
@@ -26,7 +27,6 @@ import { WritePacer } from "../kube/write-pacer.ts";
 import { WritableSignal } from "../lib/signal.ts";
 import { systemClock } from "../lib/system-clock.ts";
 import { printAddress } from "../net/address.ts";
-import { serveHttp } from "../net/http-server.ts";
 import { Health } from "../observability/health.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { addProcessMetrics } from "../observability/process-metrics.ts";
@@ -36,12 +36,18 @@ import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
 import { KnownInjection } from "./cluster/injection-contexts.ts";
 import { joinReplicas } from "./cluster/join-replicas.ts";
 import { findKube } from "./cluster/kube.ts";
+import {
+	type KubeProblem,
+	kubeProblem,
+	problemOf,
+} from "./cluster/kube-problem.ts";
 import { lateObjects } from "./cluster/late-objects.ts";
 import { PreviewedMesh } from "./cluster/mesh-preview.ts";
 import { patientStore } from "./cluster/patient-store.ts";
 import { podDirectory } from "./cluster/pod-directory.ts";
 import { replicaDistribution } from "./cluster/replica-distribution.ts";
 import { replicaNameOf } from "./cluster/replica-name.ts";
+import { serveAdmin } from "./cluster/serve-admin.ts";
 import { readerAudience, readersHandler } from "./cluster/serve-readers.ts";
 import { startServing } from "./cluster/serving.ts";
 import { settledLeader } from "./cluster/settled-leader.ts";
@@ -56,6 +62,7 @@ import {
 	type ServerTools,
 	startStoppable,
 } from "./lifecycle/running-server.ts";
+import { sayWaiting } from "./lifecycle/say-waiting.ts";
 import type { ServeSettings } from "./lifecycle/serve-settings.ts";
 import { takeStateDir } from "./lifecycle/state-dir.ts";
 import type { Stops } from "./lifecycle/stops.ts";
@@ -64,7 +71,6 @@ import { createPipeline } from "./mesh-pipeline.ts";
 import { logProblems } from "./problem-log.ts";
 import { adminHandler } from "./readers/admin-handler.ts";
 import { distributionReader } from "./readers/distribution-reader.ts";
-import { healthHandler } from "./readers/health-handler.ts";
 import { printAdmin } from "./readers/print-admin.ts";
 import { serveProxies } from "./serve-proxies.ts";
 import { serveWebhook } from "./serve-webhook.ts";
@@ -84,6 +90,7 @@ const settleMs = 3000;
 /** What a replica waits for besides what every server does. */
 const clusterConditions = {
 	...conditions,
+	remembered: "what was in force before is read",
 	certified: "the leader has made a serving certificate",
 } as const;
 
@@ -114,6 +121,7 @@ async function start(
 	const metrics = new MetricsRegistry();
 	stops.add(addProcessMetrics(metrics));
 	const health = new Health(Object.values(clusterConditions));
+	stops.add(sayWaiting(health, { clock, logger }));
 	const kube = await findKube(settings, environment, metrics, stops);
 	const { connection, client, watchMetrics } = kube;
 	const replica = replicaNameOf(
@@ -138,6 +146,11 @@ async function start(
 		logger: logger.child({ part: "leader" }),
 		metrics,
 	});
+	stops.add(
+		leader.problem.subscribe((problem) =>
+			health.explain(clusterConditions.certified, problem?.message),
+		),
+	);
 	void runInBackground(
 		"The election",
 		(running) => leader.run(running),
@@ -171,6 +184,33 @@ async function start(
 		stops,
 	);
 
+	const source = createKubernetesSource({
+		name: sourceName,
+		connection,
+		clock,
+		logger: logger.child({ part: "source" }),
+		metrics: watchMetrics,
+	});
+	let unread: unknown;
+	const problems = (): readonly KubeProblem[] => [
+		...source.problems.value,
+		...others.problems(),
+		...kubeProblem(resources.Lease, leader.problem.value),
+		...kubeProblem(resources.LastGood, problemOf(unread)),
+	];
+	const admin = await serveAdmin(
+		{
+			...{ health, metrics, problems, logger },
+			listen: adminListen,
+			healthListen:
+				settings.healthListen === undefined
+					? undefined
+					: parseAddress(settings.healthListen),
+			stopMs: settings.stopTimeout,
+		},
+		stops,
+	);
+
 	const preview = new PreviewedMesh();
 	const abilities = watchAbilities({ connection, clock, logger }, stops);
 	const injection = new KnownInjection(namespace, () => abilities.value);
@@ -186,7 +226,16 @@ async function start(
 	const pipeline = await createPipeline(
 		{
 			sourceName,
-			lastGood: patientStore(lastGood, { clock, logger, signal }),
+			lastGood: patientStore(lastGood, {
+				...{ clock, logger, signal },
+				onTrouble: (error) => {
+					unread = error;
+					health.explain(
+						clusterConditions.remembered,
+						problemOf(error)?.message,
+					);
+				},
+			}),
 			others: {
 				on: (ref) =>
 					replicas.on(refKey(ref)).flatMap(({ entry }) => entry ?? []),
@@ -203,6 +252,7 @@ async function start(
 		},
 		stops,
 	);
+	health.reached(clusterConditions.remembered);
 	const { store, mesh, catalog } = pipeline;
 	stops.add(known.bind(store));
 	const own = distributionReader(catalog.distribution);
@@ -257,53 +307,27 @@ async function start(
 	stops.add(
 		logProblems({ invalid: store.invalid, mesh: mesh.state, placeOf }, logger),
 	);
-	const source = createKubernetesSource({
-		name: sourceName,
-		connection,
-		clock,
-		logger: logger.child({ part: "source" }),
-		metrics: watchMetrics,
-	});
-	const admin = adminHandler({
-		pipeline,
-		statuses,
-		health,
-		metrics,
-		fileProblems: () => [],
-		sourceProblems: () => source.problems.value,
-		placeOf,
-	});
-	const adminServer = stops.own(
-		await serveHttp({
-			listen: adminListen,
-			handler: admin,
-			limits: { stopMs: settings.stopTimeout },
-			log: logger.child({ part: "admin" }),
+	admin.show(
+		adminHandler({
+			...{ pipeline, statuses, health, metrics, placeOf },
+			fileProblems: () => [],
+			sourceProblems: problems,
 		}),
 	);
-	const healthServer =
-		settings.healthListen === undefined
-			? undefined
-			: stops.own(
-					await serveHttp({
-						listen: parseAddress(settings.healthListen),
-						handler: healthHandler(admin),
-						limits: { stopMs: settings.stopTimeout },
-						log: logger.child({ part: "health" }),
-					}),
-				);
 
+	const figures = controllerFigures(metrics);
 	const tls = startServing(
 		{
 			...{ connection, client, leader, namespace, clock, logger, metrics },
-			...{ watchMetrics, onFailure, webhookUrl: settings.webhookUrl },
+			...{ watchMetrics, figures, onFailure },
+			webhookUrl: settings.webhookUrl,
 		},
 		stops,
 	);
 	startTrustBundles(
 		{
-			...{ connection, client, leader, namespace, clock, logger, metrics },
-			...{ watchMetrics, onFailure, objects: store.objects },
+			...{ connection, client, leader, namespace, clock, logger },
+			...{ watchMetrics, figures, onFailure, objects: store.objects },
 			isListed: store.allListed,
 		},
 		stops,
@@ -322,7 +346,7 @@ async function start(
 			material: tls,
 			preview,
 			contexts: injection.contexts,
-			readers: readersHandler(admin, readerTokens, namespace),
+			readers: readersHandler(admin.handler, readerTokens, namespace),
 			clock,
 			logger,
 			metrics,
@@ -372,18 +396,18 @@ async function start(
 	await stateDir.announce({
 		pid: process.pid,
 		xds: printAddress(grpc.address),
-		admin: printAdmin(adminServer.address),
+		admin: printAdmin(admin.server.address),
 	});
 	health.reached(clusterConditions.listening);
 	return {
 		xds: grpc.address,
-		admin: adminServer.address,
+		admin: admin.server.address,
 		stateDir: stateDir.path,
 		places: {
 			replica,
 			webhook: printAddress(webhook.address),
-			...(healthServer !== undefined && {
-				health: printAddress(healthServer.address),
+			...(admin.healthServer !== undefined && {
+				health: printAddress(admin.healthServer.address),
 			}),
 		},
 	};

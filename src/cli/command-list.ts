@@ -69,6 +69,11 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./why-command.ts")).whyCommand,
 		},
 		{
+			name: "inject",
+			summary: "Put proxies into the pods of files, as the webhook would",
+			load: async () => (await import("./inject-command.ts")).injectCommand,
+		},
+		{
 			name: "bootstrap",
 			summary: "Make the files that one Envoy starts with",
 			load: async () =>

@@ -6,11 +6,11 @@ import { names, ports } from "./names.ts";
 import type { Steering } from "./steering.ts";
 
 /*
- * In a pod without IPv6 there is nothing to capture of it. The address is where the proxy hands connections over from: without it,
- * Linux lets nobody bind to it, which for 127.0.0.6 it does.
+ * In a pod without IPv6 there is nothing to capture of it; nothing below /proc has a size to ask for. The address is where the proxy
+ * hands connections over from: without it, Linux lets nobody bind to it, which for 127.0.0.6 it does.
  */
 const script = `printf '%s' "$IPV4_RULES" | iptables-restore --noflush
-if [ -s /proc/net/if_inet6 ]; then
+if [ -n "$(cat /proc/net/if_inet6 2>/dev/null)" ]; then
   ip -6 address replace ::6/128 dev lo
   printf '%s' "$IPV6_RULES" | ip6tables-restore --noflush
 fi

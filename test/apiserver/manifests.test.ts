@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { parseAllDocuments } from "yaml";
+import { injection } from "../../src/reconcilers/injection-registration.ts";
 import { wholeWebhook } from "../../src/reconcilers/webhook-registration.ts";
 import { readSettings } from "../../src/settings/read-settings.ts";
 import { serveSchema } from "../../src/settings/schema.ts";
@@ -220,6 +221,26 @@ describe("the manifests on a real API server", function () {
 				port: 443,
 			},
 		});
+	});
+
+	it("register the injection as the control plane does by URL, but that a pod without an answer is not made", () => {
+		const { webhooks } = manifestOf(
+			"MutatingWebhookConfiguration",
+		) as Manifest & {
+			readonly webhooks: readonly { readonly clientConfig: unknown }[];
+		};
+		expect(webhooks.map(({ clientConfig: _, ...rest }) => rest)).to.deep.equal(
+			injection.webhooks,
+		);
+		for (const { clientConfig } of webhooks)
+			expect(clientConfig).to.deep.equal({
+				service: {
+					name: "lateen",
+					namespace: system,
+					path: "/mutate",
+					port: 443,
+				},
+			});
 	});
 
 	it("leave to the leader whom the API server trusts, and everything else to their owner", async () => {

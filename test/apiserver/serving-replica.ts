@@ -4,6 +4,7 @@ import { PreviewedMesh } from "../../src/app/cluster/mesh-preview.ts";
 import { startServing } from "../../src/app/cluster/serving.ts";
 import { Stops } from "../../src/app/lifecycle/stops.ts";
 import { serveWebhook } from "../../src/app/serve-webhook.ts";
+import { controllerFigures } from "../../src/controllers/controller.ts";
 import { loadKubeConfig } from "../../src/kube/kube-config.ts";
 import { ObjectClient } from "../../src/kube/object-client.ts";
 import { openConnection } from "../../src/kube/open-connection.ts";
@@ -88,6 +89,7 @@ export async function startReplica(
 			logger,
 			metrics,
 			watchMetrics: addWatchMetrics(metrics),
+			figures: controllerFigures(metrics),
 			onFailure: (error) => {
 				throw error;
 			},

@@ -1,6 +1,10 @@
+import { KubeError } from "../../kube/kube-error.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { LastGoodStore } from "../../store/last-good.ts";
+
+/** Wait before it is tried again for the first time. Milliseconds. */
+const firstWaitMs = 250;
 
 /** Longest wait before it is tried again. Milliseconds. */
 const maxWaitMs = 5000;
@@ -14,6 +18,8 @@ export function patientStore(
 	tools: {
 		readonly clock: Clock;
 		readonly logger: Logger;
+		/** Hears why it has to be tried again, and undefined when it is read. */
+		readonly onTrouble: (error: unknown) => void;
 		/** Ends the wait. */
 		readonly signal: AbortSignal;
 	},
@@ -22,21 +28,30 @@ export function patientStore(
 		read: async () => {
 			for (let failed = 0; ; failed += 1) {
 				try {
-					return await store.read();
+					const entries = await store.read();
+					tools.onTrouble(undefined);
+					return entries;
 				} catch (error) {
 					tools.signal.throwIfAborted();
+					tools.onTrouble(error);
 					if (failed === 0)
 						tools.logger.warn(
 							"The last good forms of objects cannot be read from the API server. Proxies are not served before they are; it is tried again.",
 							{ error },
 						);
-					await pause(Math.min(maxWaitMs, 250 * 2 ** failed), tools);
+					await pause(waitMs(error, failed), tools);
 				}
 			}
 		},
 		write: (entry) => store.write(entry),
 		remove: (ref) => store.remove(ref),
 	};
+}
+
+/** Doubles, but is no shorter than the API server asks for. */
+function waitMs(error: unknown, failed: number): number {
+	const askedMs = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
+	return Math.min(maxWaitMs, Math.max(askedMs, firstWaitMs * 2 ** failed));
 }
 
 function pause(

@@ -7,9 +7,9 @@
  */
 import { validatePath } from "../../admission/http.ts";
 import { mutatePath } from "../../admission/inject-http.ts";
-import {
-	controllerFigures,
-	type Leader,
+import type {
+	ControllerFigures,
+	Leader,
 } from "../../controllers/controller.ts";
 import { ServingCertificateController } from "../../controllers/serving-certificate.ts";
 import { followServingSecret } from "../../controllers/serving-material.ts";
@@ -70,6 +70,7 @@ export interface ServingParts {
 	readonly logger: Logger;
 	readonly metrics: MetricsRegistry;
 	readonly watchMetrics: WatchMetrics;
+	readonly figures: ControllerFigures;
 	/** Is told of a part that stopped and should not have. */
 	readonly onFailure: (error: unknown) => void;
 }
@@ -84,7 +85,7 @@ export function startServing(
 	stops: Stops,
 ): Signal<TlsMaterial | undefined> {
 	const { connection, client, leader, namespace, webhookUrl, clock } = parts;
-	const { metrics, onFailure } = parts;
+	const { metrics, figures, onFailure } = parts;
 	const logger = parts.logger.child({ part: "serving" });
 	const shared = { connection, clock, logger, metrics: parts.watchMetrics };
 	const secret = watchObject({ ...shared, ...secretPlace(namespace) });
@@ -104,7 +105,6 @@ export function startServing(
 	const { material } = stops.own(
 		followServingSecret({ secret: secret.object, logger, metrics }),
 	);
-	const figures = controllerFigures(metrics);
 	const names = servingNames(serviceName, namespace);
 	stops.own(
 		new ServingCertificateController({

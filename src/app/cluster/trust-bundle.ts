@@ -3,9 +3,9 @@
  */
 import { isRecord } from "../../api/fields.ts";
 import type { Objects } from "../../api/objects.ts";
-import {
-	controllerFigures,
-	type Leader,
+import type {
+	ControllerFigures,
+	Leader,
 } from "../../controllers/controller.ts";
 import { keepTrustBundles } from "../../controllers/trust-bundle.ts";
 import { files, names } from "../../injector/names.ts";
@@ -17,7 +17,6 @@ import type { Clock } from "../../lib/clock.ts";
 import { deepEqual } from "../../lib/deep-equal.ts";
 import { type Signal, WritableSignal } from "../../lib/signal.ts";
 import type { Logger } from "../../observability/logger.ts";
-import type { MetricsRegistry } from "../../observability/metrics.ts";
 import { injectLabel } from "../../reconcilers/injection-registration.ts";
 import type { SeenCopy } from "../../reconcilers/trust-bundle.ts";
 import { sidecarSecretFiles } from "../../xds/sidecar-bootstrap.ts";
@@ -45,15 +44,15 @@ export interface TrustBundleParts {
 	readonly isListed: Signal<boolean>;
 	readonly clock: Clock;
 	readonly logger: Logger;
-	readonly metrics: MetricsRegistry;
 	readonly watchMetrics: WatchMetrics;
+	readonly figures: ControllerFigures;
 	/** Is told of a part that stopped and should not have. */
 	readonly onFailure: (error: unknown) => void;
 }
 
 /** Keeps the authorities in every namespace that asks for injection or has injected pods. */
 export function startTrustBundles(parts: TrustBundleParts, stops: Stops): void {
-	const { connection, client, leader, namespace, clock, metrics } = parts;
+	const { connection, client, leader, namespace, clock } = parts;
 	const logger = parts.logger.child({ part: "trust-bundle" });
 	const shared = { connection, clock, logger, metrics: parts.watchMetrics };
 	const bundle = watchObject({ ...shared, ...bundlePlace(namespace) });
@@ -117,7 +116,7 @@ export function startTrustBundles(parts: TrustBundleParts, stops: Stops): void {
 			leader,
 			clock,
 			logger,
-			figures: controllerFigures(metrics),
+			figures: parts.figures,
 		}),
 	);
 	for (const { run } of [bundle, namespaces, copies])

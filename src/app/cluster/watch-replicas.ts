@@ -12,6 +12,7 @@ import { type WatchedChange, watch } from "../../kube/watcher.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type Signal, WritableSignal } from "../../lib/signal.ts";
 import type { Logger } from "../../observability/logger.ts";
+import { type KubeProblem, kubeProblem } from "./kube-problem.ts";
 
 /** Where replicas are looked for. */
 export interface WatchReplicasOptions {
@@ -28,6 +29,8 @@ export interface WatchReplicasOptions {
 export function watchReplicas(options: WatchReplicasOptions): {
 	/** Whether everything that existed at the start is known. */
 	readonly allListed: Signal<boolean>;
+	/** What keeps them from being known as they are. */
+	problems(): readonly KubeProblem[];
 	run(signal: AbortSignal): Promise<void>;
 } {
 	const { connection, namespace, replicas, clock, logger, metrics } = options;
@@ -61,6 +64,13 @@ export function watchReplicas(options: WatchReplicasOptions): {
 	});
 	return {
 		allListed,
+		problems: () =>
+			[
+				{ resource: resources.Lease, watcher: leases },
+				{ resource: resources.ProxyReport, watcher: reports },
+			].flatMap(({ resource, watcher }) =>
+				kubeProblem(resource, watcher.status.value.problem),
+			),
 		run: async (signal) => {
 			const stop = reports.status.subscribe(({ isMissing }) => {
 				// Without the CRD nobody can report, and what is said is about this replica alone.
