@@ -2,6 +2,7 @@ import { isCancelled } from "../lib/is-cancelled.ts";
 import { printAddress } from "../net/address.ts";
 import { createLogger } from "../observability/create-logger.ts";
 import type { EffectiveSetting } from "../settings/read-settings.ts";
+import { boundHeap } from "./bound-heap.ts";
 import type { ServeSettings } from "./lifecycle/serve-settings.ts";
 import { printAdmin } from "./readers/print-admin.ts";
 import { startServer } from "./start-server.ts";
@@ -14,6 +15,7 @@ export async function runServer(
 	settings: ServeSettings,
 	effective: readonly EffectiveSetting[],
 ): Promise<void> {
+	boundHeap();
 	const isTerminal = process.stderr.isTTY === true;
 	const logger = createLogger({
 		level: settings.logLevel,

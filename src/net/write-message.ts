@@ -6,7 +6,7 @@ import { patientTimeout } from "./patient-timeout.ts";
  * A larger write would make each TLS connection keep a buffer of that size for
  * its life; a smaller one costs more calls.
  */
-const maxBatchBytes = 256 * 1024;
+const maxBatchBytes = 64 * 1024;
 
 /** What became of a write: `closed` when the stream ended first, by the client or because it took too long. */
 export type WriteOutcome = "written" | "closed" | "blocked";
