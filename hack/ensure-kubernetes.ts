@@ -91,6 +91,12 @@ const PROGRAMS = {
 		folder: "pause",
 		text: join(MODULE, "pause", "main.go"),
 	},
+	probe: {
+		package: "./probe",
+		source: MODULE,
+		folder: "probe",
+		text: join(MODULE, "probe", "main.go"),
+	},
 } as const satisfies Readonly<Record<string, Recipe>>;
 
 type Program = keyof typeof PROGRAMS;
@@ -101,7 +107,7 @@ const NODE = [
 	...["kube-controller-manager", "kube-scheduler"],
 	...["kube-proxy", "kubelet"],
 ] as const;
-const OURS = ["coredns", "pause"] as const;
+const OURS = ["coredns", "pause", "probe"] as const;
 
 /** Where the programs of a control plane are. */
 export type KubernetesPrograms = Readonly<
@@ -123,6 +129,11 @@ export async function ensureNodePrograms(
 	signal?: AbortSignal,
 ): Promise<NodePrograms> {
 	return await ensureAll([...CONTROL_PLANE, ...NODE, ...OURS], signal);
+}
+
+/** The path of the application in pods of tests, after building it. Throws `MissingPrerequisite`. */
+export async function ensureProbe(signal?: AbortSignal): Promise<string> {
+	return (await ensureAll(["probe"], signal)).probe;
 }
 
 async function ensureAll<P extends Program>(

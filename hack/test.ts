@@ -1,10 +1,11 @@
 /**
- * Runs the tests: `hack/test.ts all|fast|apiserver [--grep TEXT] [PART OF A PATH]...`
+ * Runs the tests: `hack/test.ts all|fast|apiserver|kind [--grep TEXT] [PART OF A PATH]...`
  *
  * `fast` is what needs no Envoy and no process of its own; `all` is everything
  * but the tiers that have their own command; `apiserver` is what needs a real
- * Kubernetes API server, which all its files share. What is found is run: a file
- * without a test is a failure. The last line says `N passed, N failed`.
+ * Kubernetes API server, which all its files share; `kind` what needs pods that
+ * run, in a cluster that they share. What is found is run: a file without a test
+ * is a failure. The last line says `N passed, N failed`.
  */
 import { globSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -13,6 +14,7 @@ import { join } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { ControlPlane } from "./cluster/control-plane.ts";
 import { installCrds } from "./cluster/install-crds.ts";
+import { startClusterWithNode } from "./cluster/node/start-cluster.ts";
 import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
 import { ensureKubernetes } from "./ensure-kubernetes.ts";
 import { firstStopSignal } from "./stop-signal.ts";
@@ -27,10 +29,11 @@ interface Tier {
 }
 
 /** Folders of tests that start programs; the rest runs inside the test process. */
-const LIVE = ["test/cli/", "test/envoy/", "test/samples/"];
+const LIVE = ["test/cli/", "test/envoy/", "test/image/", "test/samples/"];
 const APISERVER = "test/apiserver/";
 /** Folders with a command of their own. */
-const ELSEWHERE = [APISERVER, "test/kind/", "test/soak/"];
+const KIND = "test/kind/";
+const ELSEWHERE = [APISERVER, KIND, "test/soak/"];
 
 const isIn = (folders: readonly string[], file: string): boolean =>
 	folders.some((folder) => file.startsWith(folder));
@@ -47,6 +50,7 @@ const TIERS: Readonly<Record<string, Tier>> = {
 		includes: (file) => isIn([APISERVER], file),
 		isLive: () => true,
 	},
+	kind: { includes: (file) => isIn([KIND], file), isLive: () => true },
 };
 
 const { values, positionals } = parseArgs({
@@ -67,6 +71,11 @@ const found = globSync("{src,hack,samples,bench,test}/**/*.test.ts", {
 	.filter((file) => parts.length === 0 || parts.some((p) => file.includes(p)))
 	.sort();
 const absolute = (file: string): string => join(ROOT, file);
+/** A server that starts on a busy machine takes its time, and a rollout more. */
+const LIVE_TIMEOUTS_MS: Readonly<Record<string, number>> = {
+	apiserver: 120_000,
+	kind: 300_000,
+};
 const groups: readonly TestGroup[] = [
 	{
 		files: found.filter((file) => !tier.isLive(file)).map(absolute),
@@ -75,8 +84,7 @@ const groups: readonly TestGroup[] = [
 	},
 	{
 		files: found.filter(tier.isLive).map(absolute),
-		// A server that starts on a busy machine takes its time.
-		timeoutMs: tierName === "apiserver" ? 120_000 : 60_000,
+		timeoutMs: LIVE_TIMEOUTS_MS[tierName] ?? 60_000,
 		isolated: true,
 	},
 ];
@@ -88,6 +96,7 @@ let setupFailure: string | undefined;
 /** Where the API server keeps its logs, if one runs. */
 let clusterDir: string | undefined;
 if (tierName === "apiserver") await withCluster(runGroups);
+else if (tierName === "kind") await withNode(runGroups);
 else await runGroups();
 printSummary();
 if (clusterDir !== undefined) {
@@ -111,23 +120,48 @@ async function runGroups(): Promise<void> {
 
 /** Tests find the cluster by the variable that `sharedCluster` of the testkit reads. */
 async function withCluster(act: () => Promise<void>): Promise<void> {
-	const stopSignal = firstStopSignal();
-	const abort = new AbortController();
-	void stopSignal.first.then(() => abort.abort());
-	try {
-		const programs = await ensureKubernetes(abort.signal);
-		clusterDir = mkdtempSync(join(tmpdir(), "lateen-cluster-"));
-		await using plane = await ControlPlane.start(clusterDir, programs);
+	await withStarted(act, async (dir, signal) => {
+		const programs = await ensureKubernetes(signal);
+		const plane = await ControlPlane.start(dir, programs);
 		await installCrds(plane);
 		const { kubeconfig, server, auditLog, kubectl } = plane;
 		process.env["LATEEN_TEST_CLUSTER"] = JSON.stringify({
 			...{ kubeconfig, server, auditLog, kubectl },
 		});
+		return plane;
+	});
+}
+
+/** Tests find it by the variable that `sharedKindCluster` of the testkit reads. */
+async function withNode(act: () => Promise<void>): Promise<void> {
+	await withStarted(act, async (dir, signal) => {
+		const cluster = await startClusterWithNode(dir, {}, signal);
+		const { kubeconfig, server, auditLog, kubectl, node } = cluster;
+		process.env["LATEEN_TEST_KIND"] = JSON.stringify({
+			...{ kubeconfig, server, auditLog, kubectl, node },
+		});
+		return cluster;
+	});
+}
+
+async function withStarted(
+	act: () => Promise<void>,
+	start: (
+		dir: string,
+		signal: AbortSignal,
+	) => Promise<AsyncDisposable & { readonly crash: Promise<string> }>,
+): Promise<void> {
+	const stopSignal = firstStopSignal();
+	const abort = new AbortController();
+	void stopSignal.first.then(() => abort.abort());
+	try {
+		clusterDir = mkdtempSync(join(tmpdir(), "lateen-cluster-"));
+		await using cluster = await start(clusterDir, abort.signal);
 		setupFailure =
 			(await Promise.race([
 				act(),
 				stopSignal.first.then(() => "They were stopped."),
-				plane.crash,
+				cluster.crash,
 			])) ?? setupFailure;
 	} catch (error) {
 		setupFailure = error instanceof Error ? error.message : String(error);

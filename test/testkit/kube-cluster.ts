@@ -11,7 +11,7 @@ import {
 	type ControlPlaneOptions,
 } from "../../hack/cluster/control-plane.ts";
 import { installCrds } from "../../hack/cluster/install-crds.ts";
-import { runKubectl } from "../../hack/cluster/kubectl.ts";
+import { type KubectlTarget, runKubectl } from "../../hack/cluster/kubectl.ts";
 import { ensureKubernetes } from "../../hack/ensure-kubernetes.ts";
 import { TemporaryFolder } from "./temporary-folder.ts";
 
@@ -108,7 +108,7 @@ export async function ownCluster(
 
 /** Runs kubectl and returns what it printed. Throws `KubectlError` with what it complained of. */
 export async function kubectl(
-	cluster: KubeCluster,
+	cluster: KubectlTarget,
 	args: readonly string[],
 	input?: string,
 ): Promise<string> {
@@ -116,7 +116,7 @@ export async function kubectl(
 }
 
 /** Makes a namespace that nobody else uses, and returns its name. */
-export async function newNamespace(cluster: KubeCluster): Promise<string> {
+export async function newNamespace(cluster: KubectlTarget): Promise<string> {
 	const name = `t-${randomUUID().slice(0, 13)}`;
 	await kubectl(cluster, ["create", "namespace", name]);
 	return name;
