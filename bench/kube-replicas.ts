@@ -6,6 +6,7 @@ import {
 	auditPosition,
 	lateenRequests,
 	type RequestCounts,
+	sumOf,
 } from "./audit-requests.ts";
 import {
 	type ChangeRun,
@@ -148,7 +149,7 @@ export async function measureReplicas(
 	const endpoint = await changeEndpoints(changes);
 	const rssMb = await each((server) => server.rssMb());
 
-	await sleep(5_000, undefined, { signal });
+	await untilQuiet(cluster, signal);
 	const position = await auditPosition(cluster.auditLog);
 	const beforeIdle = await each((server) => server.cpuMs());
 	await sleep(run.idleMs, undefined, { signal });
@@ -168,6 +169,20 @@ export async function measureReplicas(
 		),
 		idleRequests,
 	};
+}
+
+/** Waits, but not for ever, until only Leases are written: after a start, what dead replicas have left is taken away. */
+async function untilQuiet(
+	{ auditLog }: KubeCluster,
+	signal: AbortSignal,
+): Promise<void> {
+	for (let attempt = 0; attempt < 12; attempt++) {
+		const position = await auditPosition(auditLog);
+		await sleep(5_000, undefined, { signal });
+		const requests = await lateenRequests(auditLog, position);
+		const others = sumOf(requests, (one) => !one.endsWith(" leases"));
+		if (others === 0) return;
+	}
 }
 
 function difference(

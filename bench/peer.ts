@@ -57,7 +57,7 @@ export function besidePeer(cost: ReplicasCost, streams: number): string {
 			peer.endpoint.kib,
 		],
 		[
-			"first sync of all: CPU",
+			"first sync of all (istiod: without rules): CPU",
 			"ms/stream",
 			first(cost.syncCpuMs) / streams,
 			peer.sync.cpuMs,
