@@ -111,11 +111,21 @@ describe("step", () => {
 	});
 
 	it("waits twice as long after each failure, up to half a minute", () => {
-		const failures = Array.from({ length: 8 }, () => [broken, woken]).flat();
+		const failed = error("KUBE_FAILED");
+		const failures = Array.from({ length: 8 }, () => [failed, woken]).flat();
 		expect(waits([start, ...failures])).to.deep.equal([
 			400, 800, 1600, 3200, 6400, 12800, 15000, 15000,
 		]);
 		expect(waits([start, broken], 0.999)[0]).to.be.closeTo(800, 1);
+	});
+
+	it("asks every few seconds where nothing answers, and soon hears what a server that is back has to tell", () => {
+		const away = Array.from({ length: 6 }, () => [broken, woken]).flat();
+		const back = [error("KUBE_FAILED"), woken, error("KUBE_EXPIRED"), woken];
+		expect(waits([...following, ...away, ...back])).to.deep.equal([
+			...[400, 800, 1600, 1600, 1600, 1600],
+			...[1600, 3200],
+		]);
 	});
 
 	it("asks again at once when a watch lasted, whether it ended or broke", () => {
@@ -136,8 +146,8 @@ describe("step", () => {
 	it("waits as long as the server asks, and a little more, but not forever", () => {
 		const asks = (retryAfterMs: number) =>
 			waits([start, error("KUBE_BUSY", { status: 429, retryAfterMs })], 0.5);
-		expect(asks(3000)).to.deep.equal([3400]);
-		expect(asks(86_400_000)).to.deep.equal([120_400]);
+		expect(asks(3000)).to.deep.equal([3300]);
+		expect(asks(86_400_000)).to.deep.equal([132_000]);
 	});
 
 	it("takes Retry-After seriously after a good watch too", () => {

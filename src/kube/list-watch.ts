@@ -154,8 +154,15 @@ const FIRST_DELAY_MS = 800;
 const MAX_DELAY_MS = 30_000;
 /** A kind that is missing is looked for more often: somebody is about to apply it. */
 const MISSING_DELAY_MS = 10_000;
+/**
+ * Failures that count at most where nothing answers. Asking costs nobody anything there, and a server that is back says 503
+ * and 410 before it says what has changed meanwhile: people wait for that.
+ */
+const MAX_UNREACHABLE_FAILURES = 2;
 /** What a server may ask for; more is a mistake or malice. */
 const MAX_RETRY_AFTER_MS = 120_000;
+/** By how much more at most, as a share: a server that asks for a second, as one does whose CRDs are being set up, means a second. */
+const RETRY_AFTER_SPREAD = 0.2;
 
 /** Nothing is known and nothing done; the first event is `start`. */
 export function initialState(version: string): WatchState {
@@ -397,7 +404,10 @@ function retry<T>(
 	retryAfterMs: number | undefined,
 	{ random }: Moment,
 ): Stepped<T> {
-	const { doing, failures } = state;
+	const { doing } = state;
+	const most =
+		problem.kind === "KUBE_UNREACHABLE" ? MAX_UNREACHABLE_FAILURES : Infinity;
+	const failures = Math.min(state.failures, most);
 	const wasListing = doing === "stream" || doing === "page";
 	// A stream that begins and says nothing is no better the next time; pages ask etcd in another way.
 	const cost = doing === "stream" && problem.kind === "KUBE_SILENT" ? 2 : 1;
@@ -414,7 +424,7 @@ function retry<T>(
 			...state,
 			doing: "wait",
 			openedMs: undefined,
-			failures: failures + 1,
+			failures: Math.min(failures + 1, most),
 			failedLists: state.failedLists + (wasListing ? cost : 0),
 			problem,
 		},
@@ -422,7 +432,9 @@ function retry<T>(
 		effects: [
 			{
 				do: "wait",
-				ms: Math.round(askedMs > 0 ? askedMs + random * FIRST_DELAY_MS : ownMs),
+				ms: Math.round(
+					askedMs > 0 ? askedMs * (1 + random * RETRY_AFTER_SPREAD) : ownMs,
+				),
 			},
 		],
 	};

@@ -65,7 +65,7 @@ describe("a leader whose clock jumps an hour on, two back, and is set right", fu
 				const awayMs = Date.parse(await renewed()) - Date.now();
 				expect(Math.round(awayMs / 3_600_000)).to.equal(hours);
 			});
-			await setTimeout(longerThanLeaseMs);
+			if (hours !== 0) await setTimeout(longerThanLeaseMs);
 			expect(await held()).to.equal(before.held);
 			await world.answer(`turn-${turn}.`);
 			await world.wait("web", "Programmed");
