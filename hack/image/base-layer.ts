@@ -16,7 +16,7 @@ const C_LIBRARIES = [
 /** Where programs look for the certificates of public authorities. */
 export const certificatesFile = "etc/ssl/certs/ca-certificates.crt";
 
-/** What every image starts from: the C library, users, and the certificates of public authorities. There is no shell. */
+/** What every image starts from: the C library, users, and the certificates of public authorities. */
 export function baseLayer(debian: DebianPackages): Layer {
 	const layer = new Layer("base", debian);
 	const { tree } = layer;
@@ -62,9 +62,12 @@ function group(): string {
 
 /** All of them in one file, as Debian's own update-ca-certificates writes it. */
 function authorities({ files }: DebianPackage): string {
-	return [...files]
-		.filter(([path]) => path.endsWith(".crt"))
-		.sort(([a], [b]) => (a < b ? -1 : 1))
-		.map(([, bytes]) => `${String(bytes).trimEnd()}\n`)
-		.join("");
+	return (
+		[...files]
+			// Elsewhere there are examples that are no certificates, at which OpenSSL would stop reading.
+			.filter(([path]) => /^usr\/share\/ca-certificates\/.*\.crt$/.test(path))
+			.sort(([a], [b]) => (a < b ? -1 : 1))
+			.map(([, bytes]) => `${String(bytes).trimEnd()}\n`)
+			.join("")
+	);
 }

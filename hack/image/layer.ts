@@ -40,15 +40,16 @@ export class Layer {
 		return this.#use(name);
 	}
 
-	/** Adds the files of a Debian package that `isWanted` says yes to; links stay links. Where Debian has `lib`, the image has `usr/lib`. */
+	/** Adds the files of a Debian package that `isWanted` says yes to; links stay links. What Debian has outside of `usr`, the image has in it. */
 	addFromDebian(name: DebianName, isWanted: (path: string) => boolean): this {
 		const from = this.#use(name);
 		const wanted = [...from.files].filter(([path]) => isWanted(path));
 		if (wanted.length === 0) throw new Error(`Nothing of ${name} is wanted.`);
 		for (const [path, file] of wanted) {
-			const home = path.replace(/^lib\//, "usr/lib/");
-			if (!Buffer.isBuffer(file)) this.tree.addLink(home, file.link);
-			else this.tree.addFile(home, file, readElf(file) ? 0o755 : 0o644);
+			const home = path.replace(/^(?=(bin|lib|sbin)\/)/, "usr/");
+			if (Buffer.isBuffer(file)) {
+				this.tree.addFile(home, file, readElf(file) ? 0o755 : 0o644);
+			} else this.tree.addLink(home, file.link);
 		}
 		return this;
 	}

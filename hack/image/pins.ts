@@ -94,6 +94,12 @@ export const debianPins = [
 		copyrightIn: "gcc-12-base",
 	},
 	{
+		name: "busybox",
+		version: "1:1.35.0-4+deb12u1+b1",
+		sha256: "4b355fad07d4fe1f5aa282e949281f8dcb7bcdebb023d7e40f4f8fe475e21e29",
+		licence: "GPL-2.0-only",
+	},
+	{
 		name: "iptables",
 		version: "1.8.9-2",
 		sha256: "2928d3ca6ca8a3dc3f423f6752822b1f3614a5ba609ff7806bcba4449ffe90e1",
@@ -128,54 +134,6 @@ export const debianPins = [
 		version: "1.2.4-2",
 		sha256: "9e619e1470a1915264e906020f3bfc046fd8458043b1342686d997b5078213af",
 		licence: "GPL-2.0-or-later",
-	},
-	{
-		name: "nftables",
-		version: "1.0.6-2+deb12u2",
-		sha256: "966ff20ce58c17163a771c02ddbca264291408f94c512bd85dd18da0ebdbe88c",
-		licence: "GPL-2.0-only AND GPL-2.0-or-later",
-	},
-	{
-		name: "libnftables1",
-		version: "1.0.6-2+deb12u2",
-		sha256: "3a8223f9bfba99d97bf25296ac83de307ab036e1df63e5965f88809266851947",
-		licence: "GPL-2.0-only AND GPL-2.0-or-later",
-	},
-	{
-		name: "libgmp10",
-		version: "2:6.2.1+dfsg1-1.1",
-		sha256: "187aedef2ed763f425c1e523753b9719677633c7eede660401739e9c893482bd",
-		licence: "GPL-2.0-or-later OR LGPL-3.0-or-later",
-	},
-	{
-		name: "libjansson4",
-		version: "2.14-2",
-		sha256: "3fc9742f9f1a37bcb9931df6074b4d1483419ef832ad5349f47323e75fc27864",
-		licence: "MIT",
-	},
-	{
-		name: "libedit2",
-		version: "3.1-20221030-2",
-		sha256: "1cf14abf2716d3279db12d0657a5737cf70074a1e71d3bdf73206625e3c89ce6",
-		licence: "BSD-3-Clause",
-	},
-	{
-		name: "libtinfo6",
-		version: "6.4-4",
-		sha256: "072d908f38f51090ca28ca5afa3b46b2957dc61fe35094c0b851426859a49a51",
-		licence: "X11-distribute-modifications-variant",
-	},
-	{
-		name: "libbsd0",
-		version: "0.11.7-2",
-		sha256: "bb31cc8b40f962a85b2cec970f7f79cc704a1ae4bad24257a822055404b2c60b",
-		licence: "BSD-2-Clause AND BSD-3-Clause AND ISC",
-	},
-	{
-		name: "libmd0",
-		version: "1.0.4-2",
-		sha256: "03539fd30c509e27101d13a56e52eda9062bdf1aefe337c07ab56def25a13eab",
-		licence: "BSD-2-Clause AND BSD-3-Clause AND ISC AND Beerware",
 	},
 ] as const satisfies readonly DebianPin[];
 

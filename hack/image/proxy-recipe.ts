@@ -12,10 +12,13 @@ const PROGRAMS =
 /** What rules may ask for: not other families', nor what needs libraries of its own. */
 const EXTENSIONS = /\/xtables\/lib(xt|ipt|ip6t)_(?!connlabel)\w+\.so$/;
 
+/** What the scripts of the injector (`src/injector`) call besides iptables. */
+const COMMANDS = ["sh", "cat", "ip", "sleep"];
+
 /**
- * The image beside every application: Envoy, and the programs with which an
- * init container has the pod's traffic sent to it (`nft`, and `iptables` with
- * `ip6tables` for either of the kernel's interfaces).
+ * The image beside every application: Envoy, and that with which an init
+ * container has the pod's traffic sent to it. The injector does that, and has
+ * applications wait for their proxy, by small shell scripts, so there is a shell.
  */
 export function proxyRecipe(debian: DebianPackages, envoy: Program): Recipe {
 	const base = baseLayer(debian);
@@ -24,12 +27,15 @@ export function proxyRecipe(debian: DebianPackages, envoy: Program): Recipe {
 			"iptables",
 			(path) => PROGRAMS.test(path) || EXTENSIONS.test(path),
 		)
-		.addFromDebian("nftables", (path) => path === "usr/sbin/nft");
+		.addFromDebian("busybox", (path) => path === "bin/busybox");
 	// Debian decides on the first installation, in favour of nftables.
 	for (const family of ["iptables", "ip6tables"]) {
 		for (const action of ["", "-restore", "-save"]) {
 			capture.tree.addLink(`usr/sbin/${family}${action}`, "xtables-nft-multi");
 		}
+	}
+	for (const name of COMMANDS) {
+		capture.tree.addLink(`usr/bin/${name}`, "busybox");
 	}
 	capture.addNeededLibraries().addPackageRecords();
 	const proxy = new Layer("envoy", debian, [base, capture])
@@ -44,10 +50,6 @@ export function proxyRecipe(debian: DebianPackages, envoy: Program): Recipe {
 		parts: [partOfProgram(envoy.pin)],
 		user: proxyUser,
 		entrypoint: ["/usr/bin/envoy"],
-		environment: {
-			PATH: "/usr/bin:/usr/sbin",
-			// The legacy interface wants a lock where pods can write, even with a read-only root.
-			XTABLES_LOCKFILE: "/dev/shm/xtables.lock",
-		},
+		environment: { PATH: "/usr/bin:/usr/sbin" },
 	};
 }
