@@ -16,6 +16,7 @@ import {
 	type Json,
 	numberIn,
 	recordIn,
+	recordsIn,
 	textIn,
 	withField,
 } from "./json.ts";
@@ -133,17 +134,25 @@ function rewriteIn(
 	const all = listOf(spec[field]);
 	if (!steering.rewritesProbes)
 		return { containers: all, originals: {}, probes: [] };
-	// Our own are asked as they are.
-	const isOurs = (one: unknown): boolean =>
-		ourNames.includes(textIn(one, "name"));
+	const counts = new Map<string, number>();
+	for (const name of [
+		...recordsIn(spec, "initContainers"),
+		...recordsIn(spec, "containers"),
+	].map((one) => textIn(one, "name")))
+		counts.set(name, (counts.get(name) ?? 0) + 1);
+	// Our own are asked as they are; what two have the name of is refused by the API server.
+	const isLeft = (one: unknown): boolean => {
+		const name = textIn(one, "name");
+		return ourNames.includes(name) || counts.get(name) !== 1;
+	};
 	const rewritten = rewriteProbes(
-		all.filter((one) => !isOurs(one)),
+		all.filter((one) => !isLeft(one)),
 		known,
 	);
 	const rest = rewritten.containers.values();
 	return {
 		...rewritten,
-		containers: all.map((one) => (isOurs(one) ? one : rest.next().value)),
+		containers: all.map((one) => (isLeft(one) ? one : rest.next().value)),
 	};
 }
 

@@ -21,6 +21,8 @@ const probeNames = ["livenessProbe", "readinessProbe", "startupProbe"] as const;
 
 const hookNames = ["postStart", "preStop"] as const;
 
+const isName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
 /** What a probe asks of the application; ports are numbers. */
 export type ProbeTarget =
 	| {
@@ -66,11 +68,12 @@ export function rewriteProbes(
 	containers: readonly unknown[],
 	known: OriginalHandlers,
 ): RewrittenProbes {
-	const originals: Record<string, Json> = {};
+	const originals: (readonly [container: string, Json])[] = [];
 	const probes: RewrittenProbe[] = [];
 	const rewritten = containers.map((container) => {
-		if (!isRecord(container)) return container;
 		const name = textIn(container, "name");
+		// What has no good name of its own is refused by the API server.
+		if (!isRecord(container) || !isName.test(name)) return container;
 		const originalsHere: Record<string, unknown> = {};
 		const through = (holder: Json, which: string): Json | undefined => {
 			const path = `/probes/${name}/${which}`;
@@ -114,10 +117,15 @@ export function rewriteProbes(
 					withField(recordIn(result, "lifecycle"), which, next),
 				);
 		}
-		if (Object.keys(originalsHere).length > 0) originals[name] = originalsHere;
+		if (Object.keys(originalsHere).length > 0)
+			originals.push([name, originalsHere]);
 		return result;
 	});
-	return { containers: rewritten, originals, probes };
+	return {
+		containers: rewritten,
+		originals: Object.fromEntries(originals),
+		probes,
+	};
 }
 
 /** What is asked, in one form whether or not the API server has filled in its defaults; undefined for what stays as it is. */

@@ -247,6 +247,17 @@ async function live(cluster: OwnCluster): Promise<void> {
 			]);
 			expect(kept).to.not.equal("");
 		});
+		// A namespace asks for injection, gets the authorities, and asks no more.
+		await kubectl(cluster, ["create", "namespace", "meshed"]);
+		const copies = (): Promise<string> =>
+			kubectl(cluster, [...["-n", "meshed", "get", "configmap"], "-o", "name"]);
+		for (const [label, expected] of [
+			["lateen.dev/inject=true", "configmap/lateen-ca\n"],
+			["lateen.dev/inject-", ""],
+		] as const) {
+			await kubectl(cluster, ["label", "namespace", "meshed", label]);
+			await eventually(async () => expect(await copies()).to.equal(expected));
+		}
 		// The rest of the certificate's life: the bundle, the Secret and the registration are damaged.
 		const own = ["-n", system];
 		await kubectl(cluster, [
