@@ -79,10 +79,14 @@ export class CapturedMesh implements AsyncDisposable {
 	}
 
 	/** Starts the namespace of `default/NAME`, the capture rules in it and its Envoy, and waits until that is ready. */
-	async pod(name: string, address: string): Promise<CapturedPod> {
+	async pod(
+		name: string,
+		address: string,
+		address6?: string,
+	): Promise<CapturedPod> {
 		const folder = this.#folder.at(name);
 		const [namespace] = await Promise.all([
-			this.network.pod(address),
+			this.network.pod(address, address6),
 			run(process.execPath, [
 				...[MAIN, "bootstrap", "--proxy", `default/${name}`, "--captured"],
 				...["--admin", `${ADMIN.address}:${ADMIN.port}`, "--xds", XDS],

@@ -15,6 +15,8 @@ import { NetworkNamespace } from "./network-namespace.ts";
 export class PodNetwork implements AsyncDisposable {
 	/** Address of the outside in the network of the Pods. */
 	static readonly gateway = "10.1.0.1";
+	/** The same for IPv6. */
+	static readonly gateway6 = "fd00:1::1";
 	/** An address that is no Pod's and no Service's. */
 	static readonly elsewhere = "198.51.100.7";
 
@@ -35,6 +37,7 @@ export class PodNetwork implements AsyncDisposable {
 			`link set lo up
 link add pods type bridge
 addr add ${PodNetwork.gateway}/24 dev pods
+addr add ${PodNetwork.gateway6}/64 dev pods nodad
 addr add ${PodNetwork.elsewhere}/32 dev pods
 link set pods up
 `,
@@ -42,8 +45,8 @@ link set pods up
 		return network;
 	}
 
-	/** Makes the namespace of a Pod with this address of 10.1.0.0/24. */
-	async pod(address: string): Promise<NetworkNamespace> {
+	/** Makes the namespace of a Pod with this address of 10.1.0.0/24, and perhaps one of fd00:1::/64. */
+	async pod(address: string, address6?: string): Promise<NetworkNamespace> {
 		const pod = await NetworkNamespace.create();
 		this.#pods.push(pod);
 		const port = `to-${address.split(".").at(-1)}`;
@@ -61,7 +64,13 @@ link set ${port} master pods up
 addr add ${address}/24 dev eth0
 link set eth0 up
 route add default via ${PodNetwork.gateway}
-`,
+${
+	address6 === undefined
+		? ""
+		: `addr add ${address6}/64 dev eth0 nodad
+route add default via ${PodNetwork.gateway6}
+`
+}`,
 		);
 		return pod;
 	}

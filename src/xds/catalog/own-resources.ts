@@ -2,6 +2,7 @@ import { ClusterSchema } from "../../gen/envoy/envoy/config/cluster/v3/cluster_p
 import type { CallerRule } from "../../mesh/caller.ts";
 import type { Mesh } from "../../mesh/mesh.ts";
 import type { Service, ServicePort } from "../../mesh/service.ts";
+import { virtualOutbound } from "../generate/captured-listener.ts";
 import { inboundCluster } from "../generate/cluster.ts";
 import {
 	forwardProxyListener,
@@ -64,8 +65,16 @@ export class OwnResources {
 			);
 		}
 		if (attachment === "captured") {
+			const { inbound = [], ips = [] } = mesh.workloads.get(workload) ?? {};
 			return [
-				capturedInboundListener(mesh.workloads.get(workload)?.inbound ?? []),
+				capturedInboundListener(inbound),
+				// Where there is no IPv6, Envoy could not listen and would refuse the update.
+				...(ips.some((ip) => ip.includes(":"))
+					? [
+							capturedInboundListener(inbound, "virtual_inbound_ipv6", "[::]"),
+							virtualOutbound(mesh, "virtual_outbound_ipv6", "[::]"),
+						]
+					: []),
 			];
 		}
 		return [

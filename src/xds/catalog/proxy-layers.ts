@@ -80,6 +80,7 @@ export class ProxyLayers {
 			all = mergeNames({ names: all }, this.#moveScope(moved));
 		if (
 			changed.workloads ||
+			changed.options ||
 			changed.callerFacts ||
 			(this.#proxy.addresses.tcp.length > 0 &&
 				(changed.services.size > 0 || changed.routes.size > 0))

@@ -105,6 +105,9 @@ export function capturedOutboundListeners(
 		}
 	}
 	const httpPorts = new Set(httpPortsOf(mesh));
+	const hasIpv6 = [...mesh.services.values()].some(({ addresses }) =>
+		addresses.some((address) => address.includes(":")),
+	);
 	for (const number of new Set([...httpPorts, ...shared.keys()])) {
 		add(
 			sharedListener(
@@ -112,6 +115,7 @@ export function capturedOutboundListeners(
 				httpPorts.has(number),
 				shared.get(number) ?? [],
 				fallbackCluster(mesh),
+				hasIpv6,
 			),
 		);
 	}
@@ -124,10 +128,19 @@ function fallbackCluster(mesh: Mesh): string {
 		: blackholeCluster;
 }
 
-function virtualOutbound(mesh: Mesh): Resource {
+/**
+ * The bound listener of what goes out.
+ *
+ * @param any the address for any, in brackets for IPv6
+ */
+export function virtualOutbound(
+	mesh: Mesh,
+	name = "virtual_outbound",
+	any: "0.0.0.0" | "[::]" = "0.0.0.0",
+): Resource {
 	return listenerResource({
-		name: "virtual_outbound",
-		address: listenAddress(`0.0.0.0:${outboundCapturePort}`),
+		name,
+		address: listenAddress(`${any}:${outboundCapturePort}`),
 		trafficDirection: TrafficDirection.OUTBOUND,
 		useOriginalDst: true,
 		filterChains: [
@@ -151,8 +164,12 @@ function sharedListener(
 	http: boolean,
 	chains: readonly FilterChainInit[],
 	fallback: string,
+	hasIpv6: boolean,
 ): Resource {
 	return unbound("0.0.0.0", port, {
+		...(hasIpv6 && {
+			additionalAddresses: [{ address: listenAddress(`[::]:${port}`) }],
+		}),
 		...sniffing("protocol"),
 		filterChains: [
 			...(http

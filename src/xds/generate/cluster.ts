@@ -440,6 +440,14 @@ export function fixedClusters(attachment: Attachment): ClusterInit[] {
 					address: "127.0.0.6",
 					portSpecifier: { case: "portValue", value: 0 },
 				},
+				extraSourceAddresses: [
+					{
+						address: {
+							address: "::6",
+							portSpecifier: { case: "portValue", value: 0 },
+						},
+					},
+				],
 			},
 		},
 	];

@@ -55,13 +55,19 @@ export function explicitInboundListeners(
 	});
 }
 
-/** The listener that takes everything that comes to a captured workload. */
+/**
+ * The listener that takes everything that comes to a captured workload.
+ *
+ * @param any the address for any, in brackets for IPv6
+ */
 export function capturedInboundListener(
 	ports: readonly InboundPort[],
+	name = "virtual_inbound",
+	any: "0.0.0.0" | "[::]" = "0.0.0.0",
 ): Resource {
 	return listenerResource({
-		name: "virtual_inbound",
-		address: listenAddress(`0.0.0.0:${inboundCapturePort}`),
+		name,
+		address: listenAddress(`${any}:${inboundCapturePort}`),
 		trafficDirection: TrafficDirection.INBOUND,
 		...sniffingOn(
 			ports
