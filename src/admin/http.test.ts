@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import type { HttpRequest } from "../lib/handler.ts";
+import type { HttpHandler, HttpRequest } from "../lib/handler.ts";
 import { WritableSignal } from "../lib/signal.ts";
-import { adminApi } from "./http.ts";
+import { adminApi, startingApi } from "./http.ts";
 import type { AdminReaders, ObjectState, ProxyState } from "./readers.ts";
 
 const broken: ObjectState = {
@@ -94,7 +94,11 @@ function readers(proxies: readonly ProxyState[] = [proxy]): AdminReaders {
 
 async function call(
 	target: string,
-	given: { readonly method?: string; readonly from?: AdminReaders } = {},
+	given: {
+		readonly method?: string;
+		readonly from?: AdminReaders;
+		readonly api?: HttpHandler;
+	} = {},
 ): Promise<{
 	readonly status: number;
 	readonly text: string;
@@ -109,10 +113,8 @@ async function call(
 		body: new Uint8Array(),
 		peer: { address: "test", bearerToken: undefined },
 	};
-	const response = await adminApi(given.from ?? readers())(
-		request,
-		new AbortController().signal,
-	);
+	const api = given.api ?? adminApi(given.from ?? readers());
+	const response = await api(request, new AbortController().signal);
 	const text = String(response.body);
 	const isJson =
 		response.headers?.["content-type"]?.startsWith("application/json");
@@ -210,5 +212,24 @@ describe("adminApi", () => {
 		expect((await call("/v1/objects", { method: "POST" })).status).to.equal(
 			405,
 		);
+	});
+});
+
+describe("startingApi", () => {
+	const api = startingApi(readers());
+
+	it("shows how the process is", async () => {
+		for (const path of ["/healthz", "/readyz", "/metrics", "/v1/problems"]) {
+			const answer = await call(path, { api });
+			expect(answer).to.deep.equal(await call(path));
+		}
+	});
+
+	it("refuses what is not known yet, and says what is waited for", async () => {
+		for (const path of ["/v1/objects", "/v1/status/RouteRule", "/v1/proxies"]) {
+			const answer = await call(path, { api });
+			expect(answer.status).to.equal(503);
+			expect(answer.text).to.include("until the first mesh is built.");
+		}
 	});
 });

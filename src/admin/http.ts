@@ -20,11 +20,7 @@ import { eventsAnswer, statusAnswer } from "./status.ts";
 /** The admin API over these readers. */
 export function adminApi(readers: AdminReaders): HttpHandler {
 	return async (request, signal) => {
-		if (request.method !== "GET" && request.method !== "HEAD")
-			return {
-				...failure(405, "The admin API only reads: use GET."),
-				headers: { allow: "GET, HEAD", "content-type": jsonType },
-			};
+		if (request.method !== "GET" && request.method !== "HEAD") return onlyReads;
 		return answer(request, readers, signal);
 	};
 }
@@ -34,7 +30,59 @@ async function answer(
 	readers: AdminReaders,
 	signal: AbortSignal,
 ): Promise<HttpResponse> {
+	const process = processAnswer(request.path, readers);
+	if (process !== undefined) return process;
 	const { path } = request;
+	switch (path) {
+		case "/v1/objects":
+			return json(200, objectsBody(request.query, readers));
+		case "/v1/proxies":
+			return json(200, {
+				proxies: readers.proxies.proxies().map(proxyBody),
+			});
+		case "/v1/resources":
+			return snapshotAnswer(request.query, readers);
+		case "/v1/why":
+			return whyAnswer(request.query, readers);
+		case "/v1/events":
+			return eventsAnswer(request.query, readers.status);
+	}
+	if (path === "/v1/status" || path.startsWith("/v1/status/"))
+		return statusAnswer(request, readers.status, signal);
+	const below = "/v1/proxies/";
+	if (path.startsWith(below))
+		return proxyAnswer(path.slice(below.length), readers);
+	return failure(404, `There is no ${path} here. GET / lists what there is.`);
+}
+
+/** What can be shown of a process before it knows anything. */
+export type ProcessReaders = Pick<
+	AdminReaders,
+	"version" | "readiness" | "metrics" | "objects"
+>;
+
+/**
+ * The admin API while a server starts: how it is and what it waits for. Everything
+ * else is refused, so that nobody takes "nothing yet" for "nothing".
+ */
+export function startingApi(readers: ProcessReaders): HttpHandler {
+	return async ({ method, path }) => {
+		if (method !== "GET" && method !== "HEAD") return onlyReads;
+		const { waitingFor } = readers.readiness();
+		return (
+			processAnswer(path, readers) ??
+			failure(
+				503,
+				`The server is starting. It waits until ${waitingFor.join("; ")}. Ask again when /readyz answers 200.`,
+			)
+		);
+	};
+}
+
+function processAnswer(
+	path: string,
+	readers: ProcessReaders,
+): HttpResponse | undefined {
 	switch (path) {
 		case "/":
 			return json(200, { paths: fixedPaths });
@@ -56,28 +104,17 @@ async function answer(
 				node: process.versions.node,
 				pid: process.pid,
 			});
-		case "/v1/objects":
-			return json(200, objectsBody(request.query, readers));
 		case "/v1/problems":
 			return json(200, { problems: listProblems(readers.objects) });
-		case "/v1/proxies":
-			return json(200, {
-				proxies: readers.proxies.proxies().map(proxyBody),
-			});
-		case "/v1/resources":
-			return snapshotAnswer(request.query, readers);
-		case "/v1/why":
-			return whyAnswer(request.query, readers);
-		case "/v1/events":
-			return eventsAnswer(request.query, readers.status);
+		default:
+			return undefined;
 	}
-	if (path === "/v1/status" || path.startsWith("/v1/status/"))
-		return statusAnswer(request, readers.status, signal);
-	const below = "/v1/proxies/";
-	if (path.startsWith(below))
-		return proxyAnswer(path.slice(below.length), readers);
-	return failure(404, `There is no ${path} here. GET / lists what there is.`);
 }
+
+const onlyReads: HttpResponse = {
+	...failure(405, "The admin API only reads: use GET."),
+	headers: { allow: "GET, HEAD", "content-type": jsonType },
+};
 
 const fixedPaths: readonly string[] = [
 	"/healthz",

@@ -55,6 +55,17 @@ describe("errorOf", () => {
 			says: 'There is nothing to be found for "patch routerules/status reviews in namespace shop".',
 		},
 		{
+			name: "a namespace that is not there",
+			answer: answer(404, {
+				reason: "NotFound",
+				message: 'namespaces "shop" not found',
+				details: { name: "shop", kind: "namespaces" },
+			}),
+			code: "KUBE_NOT_FOUND",
+			retryable: false,
+			says: "There is no namespace shop, so",
+		},
+		{
 			name: "a kind that is not there",
 			answer: answer(404, "404 page not found\n"),
 			code: "KUBE_NOT_FOUND",

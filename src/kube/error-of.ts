@@ -68,6 +68,8 @@ interface ParsedStatus {
 	readonly retryAfterSeconds: number | undefined;
 	/** Whether it speaks of one object, and not of a path that nobody serves. */
 	readonly namesObject: boolean;
+	/** Of what it speaks: `namespaces`, also where something else was asked for in one that does not exist. */
+	readonly kind: string | undefined;
 	/** `reason` of each cause: `NamespaceTerminating`, `FieldManagerConflict`. */
 	readonly causes: readonly string[];
 }
@@ -89,6 +91,7 @@ function parseStatus(text: string): ParsedStatus {
 		message: textOf(body["message"]),
 		retryAfterSeconds: typeof seconds === "number" ? seconds : undefined,
 		namesObject: textOf(details["name"]) !== undefined,
+		kind: textOf(details["kind"]),
 		causes: causes.flatMap((cause: unknown) => {
 			const reason = isRecord(cause) ? textOf(cause["reason"]) : undefined;
 			return reason === undefined ? [] : [reason];
@@ -175,6 +178,8 @@ function sentenceOf(
 				? `The API server refuses "${what}", because the namespace is being deleted.`
 				: `The API server does not allow "${what}".${said} Give the role the verb ${asked.verb} on ${printPart(asked)} of ${printGroup(asked)}.`;
 		case "KUBE_NOT_FOUND":
+			if (status.kind === "namespaces" && asked.resource.isNamespaced)
+				return `There is no namespace ${asked.namespace}, so "${what}" is not possible. Make it (kubectl create namespace ${asked.namespace}), or name the right one.`;
 			return status.namesObject
 				? `There is nothing to be found for "${what}".${said} Correct the name, or make the object.`
 				: `The API server does not know ${asked.resource.plural} of ${printGroup(asked)} at ${asked.resource.version}, so "${what}" is not possible. Apply the CRDs that belong to this version of Lateen.`;

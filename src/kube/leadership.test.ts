@@ -185,4 +185,17 @@ describe("Leadership", () => {
 		expect(hung).to.equal(1);
 		expect(a.changes).to.deep.equal([true]);
 	});
+
+	it("says what is in the way, until it is not", async () => {
+		const [server, clock] = [new MemoryApiServer(), new TestClock()];
+		server.fault = ({ method }) =>
+			method === "POST" ? { status: 404, reason: "NotFound" } : undefined;
+		await using a = new Contender(server, clock, "a");
+		await pass(10_000, clock);
+		expect(a.leadership.problem.value?.code).to.equal("KUBE_NOT_FOUND");
+		server.fault = () => undefined;
+		await pass(4000, clock);
+		expect(a.leadership.problem.value).to.equal(undefined);
+		expect(a.changes).to.deep.equal([true]);
+	});
 });

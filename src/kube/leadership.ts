@@ -67,6 +67,7 @@ export class Leadership implements Leader {
 	readonly #parts: LeadershipParts;
 	readonly #times: LeaseTimes;
 	readonly #state = new WritableSignal(false);
+	readonly #problem = new WritableSignal<KubeError | undefined>(undefined);
 	readonly #leads: Gauge;
 	readonly #failures: Counter;
 	#candidacy: Candidacy = newCandidacy;
@@ -89,6 +90,11 @@ export class Leadership implements Leader {
 
 	get state(): Signal<boolean> {
 		return this.#state;
+	}
+
+	/** Why the Lease can be neither had nor seen at the moment. */
+	get problem(): Signal<KubeError | undefined> {
+		return this.#problem;
 	}
 
 	isLeader(): boolean {
@@ -171,6 +177,7 @@ export class Leadership implements Leader {
 			if (this.#failed > 0)
 				this.#parts.logger.info("The leader's Lease can be reached again.");
 			this.#failed = 0;
+			this.#problem.set(undefined);
 			return answer;
 		} catch (error) {
 			return this.#failure(step, error, signal);
@@ -242,6 +249,7 @@ export class Leadership implements Leader {
 				{ error },
 			);
 		this.#failed += 1;
+		if (error instanceof KubeError) this.#problem.set(error);
 		return { op: "failed" };
 	}
 
