@@ -246,7 +246,7 @@ export class Distribution {
 		}
 	}
 
-	/** How far the object has come. Costs a look at each proxy only while some lack several of its resources, or have refused one. */
+	/** How far the object has come. Costs a look at each proxy only while some may lack several of its resources, or have refused one. */
 	reachOf(ref: ObjectRef): Reach {
 		const key = keyOf(ref);
 		const carried = [...(this.#versions.get(key) ?? [])].flatMap(
@@ -255,16 +255,21 @@ export class Distribution {
 		const withheld = this.#withheld.get(key);
 		if (withheld !== undefined) return this.#reachByLook(carried, withheld);
 		const lacked = carried.filter(({ lacking }) => lacking > 0);
-		const [only] = lacked;
 		if (lacked.some(({ resource }) => this.#refused.has(resource.version)))
 			return this.#reachByLook(carried);
-		if (lacked.length > 1) return this.#reachByLook(carried);
+		if (!this.#areApart(lacked)) return this.#reachByLook(carried);
 		const total = this.#usersOf(carried);
+		const missing: string[] = [];
+		let lacking = 0;
+		for (const one of lacked) {
+			lacking += one.lacking;
+			if (missing.length < namesShown) missing.push(...this.#namesLacking(one));
+		}
 		return {
 			total,
-			acknowledged: total - (only?.lacking ?? 0),
+			acknowledged: total - lacking,
 			rejected: 0,
-			missing: only === undefined ? [] : this.#namesLacking(only),
+			missing: missing.slice(0, namesShown),
 			rejections: [],
 		};
 	}
@@ -319,6 +324,14 @@ export class Distribution {
 			missing,
 			rejections: rejections.slice(0, namesShown),
 		};
+	}
+
+	/** Whether no proxy should have two of these, so that those who lack them can be added up: such as the virtual hosts of one service for callers in its namespace and in others. */
+	#areApart(carried: readonly Carried[]): boolean {
+		if (carried.length < 2) return true;
+		let users = 0;
+		for (const one of carried) users += this.#usersOf([one]);
+		return users === this.#usersOf(carried);
 	}
 
 	/** How many proxies use a layer that holds one of these. */
