@@ -13,30 +13,41 @@ import {
 import { join, relative } from "node:path";
 import { loadPrinter } from "../src/xds/generate/print.ts";
 import { renderGolden } from "../test/testkit/golden.ts";
+import { renderInjection } from "../test/testkit/golden-injection.ts";
 
-const root = join(import.meta.dirname, "../test/golden");
 const update = process.argv.includes("--update");
 const print = await loadPrinter();
+const test = join(import.meta.dirname, "../test");
+const kinds = [
+	{
+		root: join(test, "golden"),
+		render: (root: string, feature: string) =>
+			renderGolden(root, feature, print),
+	},
+	{ root: join(test, "golden-injection"), render: renderInjection },
+];
 const tally = { same: 0, written: 0, deleted: 0 };
 
-for (const feature of readdirSync(root).sort()) {
-	const folder = join(root, feature);
-	if (!statSync(folder).isDirectory()) continue;
-	if (!existsSync(join(folder, "in.yaml"))) {
-		tell("orphan", folder);
-		if (update) rmSync(folder, { recursive: true });
-		tally.deleted++;
-		continue;
+for (const { root, render } of kinds) {
+	for (const feature of readdirSync(root).sort()) {
+		const folder = join(root, feature);
+		if (!statSync(folder).isDirectory()) continue;
+		if (!existsSync(join(folder, "in.yaml"))) {
+			tell("orphan", folder);
+			if (update) rmSync(folder, { recursive: true });
+			tally.deleted++;
+			continue;
+		}
+		const out = join(folder, "out.yaml");
+		const text = render(root, feature);
+		if (existsSync(out) && readFileSync(out, "utf8") === text) {
+			tally.same++;
+			continue;
+		}
+		tell(existsSync(out) ? "differs" : "new", out);
+		if (update) writeFileSync(out, text);
+		tally.written++;
 	}
-	const out = join(folder, "out.yaml");
-	const text = renderGolden(root, feature, print);
-	if (existsSync(out) && readFileSync(out, "utf8") === text) {
-		tally.same++;
-		continue;
-	}
-	tell(existsSync(out) ? "differs" : "new", out);
-	if (update) writeFileSync(out, text);
-	tally.written++;
 }
 
 const verb = update ? "written" : "to write (npm run golden -- --update)";
