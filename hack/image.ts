@@ -28,6 +28,8 @@ import { sbomOf } from "./image/sbom.ts";
 import { writeImage } from "./image/write-image.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+/** npm runs us in the folder of package.json, wherever it was called. */
+const HERE = process.env["INIT_CWD"] ?? process.cwd();
 const USAGE =
 	"Say which image: controller, proxy or all; with --out FOLDER and --tag TAG.";
 const RECIPES: Readonly<
@@ -45,10 +47,7 @@ process.exitCode = await main().catch((error: unknown) => {
 });
 
 async function main(): Promise<number> {
-	const { values, positionals } = parseArgs({
-		allowPositionals: true,
-		options: { out: { type: "string" }, tag: { type: "string" } },
-	});
+	const { values, positionals } = readArguments();
 	const [which = "all", ...rest] = positionals;
 	const names = which === "all" ? Object.keys(RECIPES) : [which];
 	const recipes = names.flatMap((name) => RECIPES[name] ?? []);
@@ -65,8 +64,7 @@ async function main(): Promise<number> {
 	const out =
 		values.out === undefined
 			? join(ROOT, ".lateen/images")
-			: // npm runs us in the folder of package.json, wherever it was called.
-				resolve(process.env["INIT_CWD"] ?? "", values.out);
+			: resolve(HERE, values.out);
 	await mkdir(out, { recursive: true });
 	const debian = await openDebianPackages();
 	for (const makeRecipe of recipes) {
@@ -91,10 +89,21 @@ async function main(): Promise<number> {
 			`    ${"in all".padEnd(8)} ${megabytes(sum)}, compressed ${megabytes(size)}`,
 		);
 		for (const path of [written.layout, written.archive, written.sbom]) {
-			console.log(`  ${relative(process.cwd(), path)}`);
+			console.log(`  ${relative(HERE, path)}`);
 		}
 	}
 	return 0;
+}
+
+function readArguments() {
+	try {
+		return parseArgs({
+			allowPositionals: true,
+			options: { out: { type: "string" }, tag: { type: "string" } },
+		});
+	} catch {
+		throw new MissingPrerequisite(USAGE);
+	}
 }
 
 function megabytes(bytes: number): string {
