@@ -33,6 +33,14 @@ const PLUGIN_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"] as const;
 /** Where Debian keeps root's programs, and the PATH of most users does not look. */
 const ROOT_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"] as const;
 
+/** Where programs are looked for besides PATH, and plugins at all. */
+interface Places {
+	readonly folders: readonly string[];
+	readonly plugins: readonly string[];
+}
+
+const PLACES: Places = { folders: ROOT_FOLDERS, plugins: PLUGIN_FOLDERS };
+
 /** Where a node finds its programs. */
 export interface NodePackages {
 	/** The PATH with all of them. */
@@ -42,31 +50,33 @@ export interface NodePackages {
 }
 
 /** Where everything is, after installing what is missing. Throws `MissingPrerequisite`. */
-export async function ensureNodePackages(): Promise<NodePackages> {
+export async function ensureNodePackages(
+	places = PLACES,
+): Promise<NodePackages> {
 	if (process.platform !== "linux" || process.getuid?.() !== 0) {
 		throw new MissingPrerequisite(
 			"A node on this machine needs Linux and root: it makes namespaces, mounts and cgroups. Run this as root, or start a Docker daemon and install kind.",
 		);
 	}
-	const before = findPackages();
+	const before = findPackages(places);
 	if (before.missing.length > 0) await install(before.missing);
-	const { missing, packages } = findPackages();
+	const { missing, packages } = findPackages(places);
 	if (missing.length > 0) {
 		throw new MissingPrerequisite(
-			`These packages are installed, but not all of their programs are found: ${missing.join(", ")}. Put them on PATH (CNI plugins: ${PLUGIN_FOLDERS.join(" or ")}).`,
+			`These packages are installed, but not all of their programs are found: ${missing.join(", ")}. Put them on PATH (CNI plugins: ${places.plugins.join(" or ")}).`,
 		);
 	}
 	return packages;
 }
 
 /** What is there, and the packages of what is not. */
-function findPackages(): {
+function findPackages(places: Places): {
 	readonly missing: readonly string[];
 	readonly packages: NodePackages;
 } {
 	const folders = [
 		...(process.env["PATH"] ?? "").split(delimiter),
-		...ROOT_FOLDERS,
+		...places.folders,
 	];
 	const has = (folder: string, file: string): boolean =>
 		isExecutable(join(folder, file));
@@ -74,7 +84,7 @@ function findPackages(): {
 	for (const [file, owner] of Object.entries(PROGRAMS)) {
 		if (!folders.some((folder) => has(folder, file))) missing.add(owner);
 	}
-	const plugins = PLUGIN_FOLDERS.find((folder) =>
+	const plugins = places.plugins.find((folder) =>
 		PLUGINS.every((plugin) => has(folder, plugin)),
 	);
 	if (plugins === undefined) missing.add(PLUGIN_PACKAGE);
@@ -82,7 +92,7 @@ function findPackages(): {
 		missing: [...missing],
 		packages: {
 			path: folders.join(delimiter),
-			plugins: plugins ?? PLUGIN_FOLDERS[0],
+			plugins: plugins ?? "",
 		},
 	};
 }

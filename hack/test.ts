@@ -7,7 +7,7 @@
  * run, in a cluster that they share. What is found is run: a file without a test
  * is a failure. The last line says `N passed, N failed`.
  */
-import { globSync, mkdtempSync } from "node:fs";
+import { globSync, mkdtempSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -165,6 +165,11 @@ async function withStarted(
 			])) ?? setupFailure;
 	} catch (error) {
 		setupFailure = error instanceof Error ? error.message : String(error);
+		// Before anything was started there is nothing to read.
+		if (clusterDir !== undefined && readdirSync(clusterDir).length === 0) {
+			await rm(clusterDir, { recursive: true });
+			clusterDir = undefined;
+		}
 	}
 }
 
@@ -225,7 +230,7 @@ function printSummary(): void {
 	const passed = sum((result) => result.passed);
 	if (failures > 0 && clusterDir !== undefined) {
 		// What it printed is of interest only when something failed.
-		console.log(`\nLogs of the API server: ${join(clusterDir, "logs")}`);
+		console.log(`\nLogs of the cluster: ${join(clusterDir, "logs")}`);
 	}
 	console.log(
 		`\n${results.length} files in ${((performance.now() - startMs) / 1000).toFixed(1)} s`,

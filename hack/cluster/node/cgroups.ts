@@ -2,6 +2,7 @@ import { existsSync, lstatSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { ClusterError } from "../control-plane.ts";
 
 const ROOT = "/sys/fs/cgroup";
 /** How long the kernel may take to forget processes that have ended. */
@@ -13,10 +14,16 @@ export async function makeCgroup(name: string): Promise<void> {
 	const unified = join(ROOT, "cgroup.controllers");
 	if (existsSync(unified)) {
 		const controllers = (await readFile(unified, "utf8")).trim().split(" ");
-		await writeFile(
-			join(ROOT, "cgroup.subtree_control"),
-			controllers.map((controller) => `+${controller}`).join(" "),
-		);
+		try {
+			await writeFile(
+				join(ROOT, "cgroup.subtree_control"),
+				controllers.map((controller) => `+${controller}`).join(" "),
+			);
+		} catch (error) {
+			throw new ClusterError(
+				`A node needs cgroups below ${ROOT}, and the kernel refuses (${String(error)}). In a container that is so when processes are in its uppermost cgroup: use a machine, or a container with the machine's cgroups.`,
+			);
+		}
 		await mkdir(join(ROOT, name));
 		return;
 	}
@@ -41,10 +48,10 @@ export async function removeCgroup(name: string): Promise<void> {
 		.map((hierarchy) => join(hierarchy, name))
 		.filter((group) => existsSync(group));
 	for (const group of found) {
-		for (;;) {
+		// Another run may remove the same.
+		while (existsSync(group)) {
 			try {
 				await removeTree(group);
-				break;
 			} catch (error) {
 				if (performance.now() > endMs) throw error;
 				await setTimeout(POLL_MS);
