@@ -193,4 +193,35 @@ describe("HeardForms", () => {
 			],
 		});
 	});
+
+	it("takes another proxy that refuses the same for a second witness, and has that kept", () => {
+		const witness = (): unknown => world.kept.at(-1)?.refusals[0]?.isConfirmed;
+		world.known.of(ref).refuse(contentOf(good), software, {
+			proxy: "default/b",
+			message: "no",
+			resource: undefined,
+		});
+		world.tell(refused(good));
+		expect(witness()).to.equal(undefined);
+		const [one] = refused(good).refused;
+		if (one === undefined) throw new Error("Nothing is refused.");
+		const told = { accepted: [], refused: [{ ...one, proxy: "default/c" }] };
+		world.tell(told);
+		expect(witness()).to.equal(true);
+		const { length } = world.kept;
+		world.tell(told);
+		expect(world.kept).to.have.length(length);
+		expect(world.happened).to.deep.equal([]);
+	});
+
+	it("takes two proxies elsewhere for two witnesses", () => {
+		const [one] = refused(good).refused;
+		if (one === undefined) throw new Error("Nothing is refused.");
+		world.tell(refused(good), {
+			accepted: [],
+			refused: [{ ...one, proxy: "default/c" }],
+		});
+		expect(world.kept.at(-1)?.refusals[0]?.isConfirmed).to.equal(true);
+		expect(world.happened).to.deep.equal(["changed"]);
+	});
 });

@@ -57,11 +57,12 @@ export class HeardForms {
 		if (told.length === 0) return;
 		const one = known.of(ref);
 		const isChanged = this.#takeVerdicts(one, told);
+		const isConfirmed = takeWitnesses(one, told);
 		const isProven = this.#takeGoodForm(one, told);
-		if (!isChanged && !isProven) return;
+		if (!isConfirmed && !isChanged && !isProven) return;
 		known.keep(one);
 		if (isChanged) changed();
-		else proven();
+		else if (isProven) proven();
 	}
 
 	/** Whether proxies of this software that are connected elsewhere have the form and accept it. */
@@ -114,6 +115,22 @@ export class HeardForms {
 		one.forgetRefusals();
 		return true;
 	}
+}
+
+/**
+ * One proxy here and another elsewhere are two, so nobody need be asked any more,
+ * now or after a restart; answers whether it was one until now.
+ */
+function takeWitnesses(one: KnownObject, told: readonly ToldForms[]): boolean {
+	let isConfirmed = false;
+	for (const { content, software, proxy } of told.flatMap((by) => by.refused)) {
+		const isSure = (): boolean =>
+			one.refusals(content).get(software)?.isConfirmed === true;
+		if (isSure()) continue;
+		one.confirm(content, software, [proxy]);
+		isConfirmed ||= isSure();
+	}
+	return isConfirmed;
 }
 
 function isAmong(

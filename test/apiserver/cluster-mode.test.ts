@@ -1,7 +1,12 @@
 import { setTimeout } from "node:timers/promises";
 import { expect } from "chai";
 import { runLateen } from "../cli/run-lateen.ts";
-import type { ClusterReplica } from "../testkit/cluster-replica.ts";
+import {
+	isRejected,
+	keeps,
+	leads,
+	refusing,
+} from "../testkit/cluster-waits.ts";
 import { ClusterWorld } from "../testkit/cluster-world.ts";
 import { eventually } from "../testkit/eventually.ts";
 import {
@@ -9,7 +14,6 @@ import {
 	type OwnCluster,
 	ownCluster,
 } from "../testkit/kube-cluster.ts";
-import type { Manner } from "../testkit/wire-proxy.ts";
 
 describe("lateen serve --source=kubernetes", () => {
 	let cluster: OwnCluster;
@@ -243,13 +247,7 @@ describe("lateen serve --source=kubernetes", () => {
 		await world.answer("other", "other");
 		await world.wait("web", "Programmed");
 		await world.answer("refused by Envoy");
-		await eventually(async () =>
-			expect(await world.condition("web")).to.deep.include({
-				about: 2,
-				status: "False",
-				reason: "Rejected",
-			}),
-		);
+		await isRejected(world, "web", 2);
 		expect(proxy.has("good")).to.equal(true);
 		await keeps(world, "web", "refusals");
 		proxy.cut();
@@ -261,13 +259,7 @@ describe("lateen serve --source=kubernetes", () => {
 		await proxy.until((one) => one.isKnown);
 		expect(proxy.resources).to.equal(before);
 		expect(proxy.has("good")).to.equal(true);
-		await eventually(async () =>
-			expect(await world.condition("web")).to.deep.include({
-				about: 2,
-				status: "False",
-				reason: "Rejected",
-			}),
-		);
+		await isRejected(world, "web", 2);
 		await world.answer("mended");
 		await world.wait("web", "Programmed", 30);
 		expect(proxy.has("mended")).to.equal(true);
@@ -302,39 +294,3 @@ describe("lateen serve --source=kubernetes", () => {
 		expect(proxy.has("second")).to.equal(true);
 	}).timeout(120_000);
 });
-
-/** A proxy that refuses whatever holds this text. */
-function refusing(text: string): Manner {
-	return {
-		refuses: ({ resources }) =>
-			resources.some(({ resource }) =>
-				Buffer.from(resource?.value ?? []).includes(text),
-			)
-				? "no such thing"
-				: undefined,
-	};
-}
-
-/** Waits until a replica leads. */
-async function leads(replica: ClusterReplica): Promise<void> {
-	await eventually(
-		() =>
-			expect(
-				replica.log.some(({ message }) => message === "This replica leads."),
-			).to.equal(true),
-		30_000,
-	);
-}
-
-/** Waits until something is kept about a rule that a restart finds. */
-async function keeps(
-	world: ClusterWorld,
-	rule: string,
-	field: string,
-): Promise<void> {
-	await eventually(async () => {
-		const kept = await world.kubectl("get", "lastgoods", "-o", "json");
-		expect(kept).to.include(rule);
-		expect(kept).to.include(field);
-	});
-}
