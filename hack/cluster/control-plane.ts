@@ -118,10 +118,12 @@ export class ControlPlane implements AsyncDisposable {
 		options: ControlPlaneOptions = {},
 	): Promise<ControlPlane> {
 		for (let attempt = 1; ; attempt++) {
+			const { node } = options;
 			for (const entry of MADE) {
+				// The node, which starts at the same time, has its logs there too.
+				if (node !== undefined && entry === "logs") continue;
 				await rm(join(dir, entry), { recursive: true, force: true });
 			}
-			const { node } = options;
 			const identity = await writeIdentity(dir, node?.address);
 			const [etcd = 0, api = 0] = await freePorts(2);
 			const ports = { etcd, api: node?.apiPort ?? api };

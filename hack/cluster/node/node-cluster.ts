@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { openSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -144,6 +144,7 @@ class Host implements AsyncDisposable {
 			...{ dir, holder },
 		};
 		await writeRecord(record);
+		await rm(join(dir, "logs"), { recursive: true, force: true });
 		await mkdir(join(dir, "logs"), { recursive: true });
 		const log = openSync(join(dir, "logs", "node.log"), "a");
 		const { npm_lifecycle_event: _, ...env } = process.env;
