@@ -16,7 +16,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { ClusterError } from "./cluster/control-plane.ts";
-import { type Bookinfo, startBookinfo } from "./demo/bookinfo.ts";
+import {
+	type Bookinfo,
+	type BookinfoPlace,
+	startBookinfo,
+} from "./demo/bookinfo.ts";
 import { type DemoCluster, openDemoCluster } from "./demo/demo-cluster.ts";
 import { DemoError } from "./demo/demo-error.ts";
 import { folderGround } from "./demo/folder-ground.ts";
@@ -39,11 +43,8 @@ interface Demo {
 	attempt(bookinfo: Bookinfo, say: (line: string) => void): Promise<void>;
 }
 
-/** What the parts are made from. */
-interface Place {
-	readonly envoy: string;
-	readonly dir: string;
-}
+/** Where people like to find the page. What tries the demo takes any port: there may be several at once. */
+const FAVOURITE_PORT = 9080;
 
 const stopSignal = firstStopSignal();
 process.exitCode = await runDemo().catch((error: unknown) => {
@@ -141,8 +142,17 @@ async function openCluster(
 	return await openDemoCluster(dir, folder, abort.signal);
 }
 
-async function show(place: Place, demo: Demo, parts: Parts): Promise<number> {
-	const bookinfo = await startBookinfo(place, demo.ground, parts, sayStep);
+async function show(
+	place: BookinfoPlace,
+	demo: Demo,
+	parts: Parts,
+): Promise<number> {
+	const bookinfo = await startBookinfo(
+		{ ...place, favouritePort: FAVOURITE_PORT },
+		demo.ground,
+		parts,
+		sayStep,
+	);
 	console.log(demo.print(bookinfo));
 	parts.onCrash((part, ending) =>
 		console.error(
@@ -152,7 +162,11 @@ async function show(place: Place, demo: Demo, parts: Parts): Promise<number> {
 	return await new Promise<number>(() => {});
 }
 
-async function check(place: Place, demo: Demo, parts: Parts): Promise<number> {
+async function check(
+	place: BookinfoPlace,
+	demo: Demo,
+	parts: Parts,
+): Promise<number> {
 	const bookinfo = await startBookinfo(place, demo.ground, parts, sayStep);
 	console.log(`Bookinfo is up: ${bookinfo.url}\n`);
 	const crash = new Promise<never>((_, reject) => {

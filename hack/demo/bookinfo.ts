@@ -18,11 +18,18 @@ import {
 const ROOT = join(import.meta.dirname, "../..");
 const SAMPLE = join(ROOT, "samples/bookinfo");
 
-/** Where people like to find it; another port is taken when this one is in use. */
-const FAVOURITE_PORT = 9080;
-
 /** The gateway that the sample's rules name. */
 const GATEWAY = "ingress";
+
+/** What the sample is started with. */
+export interface BookinfoPlace {
+	/** Path of the program. */
+	readonly envoy: string;
+	/** For all its files. */
+	readonly dir: string;
+	/** Where the page is to be, unless that is in use. */
+	readonly favouritePort?: number;
+}
 
 /** The running sample. */
 export interface Bookinfo {
@@ -45,14 +52,14 @@ export interface Bookinfo {
  *   What runs by then is in `parts`.
  */
 export async function startBookinfo(
-	{ envoy, dir }: { readonly envoy: string; readonly dir: string },
+	{ envoy, dir, favouritePort }: BookinfoPlace,
 	ground: Ground,
 	parts: Parts,
 	say: (step: string) => void,
 ): Promise<Bookinfo> {
 	const files = join(dir, "bookinfo");
 	const { address } = ground;
-	const ports = await choosePorts(address);
+	const ports = await choosePorts(address, favouritePort);
 	await copySample(files, ports.workloads, address);
 	say(`a working copy of samples/bookinfo: ${files}`);
 
@@ -122,10 +129,13 @@ interface Ports {
 	readonly workloads: ReadonlyMap<string, WorkloadPorts>;
 }
 
-async function choosePorts(address: string): Promise<Ports> {
+async function choosePorts(
+	address: string,
+	favourite: number | undefined,
+): Promise<Ports> {
 	const [ingress = 0, ...rest] = await freePorts(
 		1 + WORKLOADS.length * PORTS_PER_WORKLOAD,
-		[FAVOURITE_PORT],
+		favourite === undefined ? [] : [favourite],
 		address,
 	);
 	const workloads = new Map<string, WorkloadPorts>();
