@@ -139,7 +139,8 @@ export async function measureReplicas(
 	await using programmed = await ProgrammedWatch.start(client, signal);
 	await programmed.all(rules, streams);
 	const allCountedMs = systemMs() - syncedMs;
-	await sleep(2_000, undefined, { signal });
+	// The last good forms of all rules are written after the first sync.
+	await untilQuiet(cluster, signal);
 
 	const changes: ChangeRun = {
 		...run,
@@ -171,12 +172,12 @@ export async function measureReplicas(
 	};
 }
 
-/** Waits, but not for ever, until only Leases are written: after a start, what dead replicas have left is taken away. */
+/** Waits, but not for ever, until only Leases are written: after a start, last good forms are written, and what dead replicas have left is taken away. */
 async function untilQuiet(
 	{ auditLog }: KubeCluster,
 	signal: AbortSignal,
 ): Promise<void> {
-	for (let attempt = 0; attempt < 12; attempt++) {
+	for (let attempt = 0; attempt < 40; attempt++) {
 		const position = await auditPosition(auditLog);
 		await sleep(5_000, undefined, { signal });
 		const requests = await lateenRequests(auditLog, position);
