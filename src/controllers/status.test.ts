@@ -510,6 +510,24 @@ describe("StatusController", () => {
 			expect(isComplete.value).to.equal(true);
 		});
 
+		it("with what is true then, not with what was true before the mesh", async () => {
+			using world = new World();
+			world.put(routeRule("a", { destination: { name: "reviews" } }));
+			world.store.listed("memory");
+			await world.pass(100);
+			world.build();
+			await world.pass(100);
+			expect(world.controller.isComplete.value).to.equal(true);
+			const { message } =
+				conditionOf(
+					world.writer.written.at(-1) as ObjectStatus,
+					"Programmed",
+				) ?? {};
+			await world.pass(5000);
+			const last = world.writer.written.at(-1) as ObjectStatus;
+			expect(conditionOf(last, "Programmed")?.message).to.equal(message);
+		});
+
 		it("at once where there is no object", () => {
 			using world = new World();
 			world.build();
