@@ -152,14 +152,18 @@ const PATTERNS: Readonly<Record<string, string>> = {
 	GatewayName:
 		'the name of a Gateway. Write "name" or "namespace/name", in lower-case letters, digits and "-"',
 	Host: 'a host. Use lower-case letters, digits and "-", with at least one dot, such as "api.example.com" or "*.example.com"',
+	HostAndPort:
+		'a host with its port, such as "lateen.example.com:15012" or "[fd00::1]:15012"',
 	LabelValue:
 		'a label value. Use letters, digits, "-", "_" and ".", with a letter or digit at both ends',
 	Locality:
 		'a locality. Write "region", "region/zone" or "region/zone/subzone"',
+	Quantity: 'a quantity of CPU or memory, such as "100m" or "128Mi"',
 	ServerName:
 		'a server name. Use lower-case letters, digits, "-", "_" and dots, such as "db.example.com"',
 	ServerNamePattern:
 		'a server name. Use lower-case letters, digits, "-", "_" and dots, such as "db.example.com" or "*.example.com"',
+	StopDelay: 'a number of seconds, such as "5s" or "0s"',
 	TrustDomain:
 		'a trust domain. Use lower-case letters, digits, "-", "_" and dots, such as "cluster.local"',
 };

@@ -12,6 +12,7 @@ import * as meshSchema from "../gen/crd/mesh.schema.js";
 import * as routeRuleSchema from "../gen/crd/route-rule.schema.js";
 import { checkCelRules } from "./check-cel-rules.ts";
 import { checkExternalService } from "./check-external-service.ts";
+import { checkMesh } from "./check-mesh.ts";
 import { checkRouteRule } from "./check-route-rule.ts";
 import { checkSchema } from "./check-schema.ts";
 import { cloneJson } from "./clone-json.ts";
@@ -113,8 +114,7 @@ const KINDS: { readonly [K in Kind]: KindParser<K> } = {
 		apiVersion: OURS,
 		isNamespaced: false,
 		nameForm: "subdomain",
-		parse: (object, report) =>
-			parseSpec(meshSchema, object, () => undefined, report),
+		parse: (object, report) => parseSpec(meshSchema, object, checkMesh, report),
 	},
 	Namespace: {
 		apiVersion: "v1",

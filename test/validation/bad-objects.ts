@@ -31,6 +31,15 @@ function externalService(spec: object): unknown {
 	};
 }
 
+function mesh(injection: object): unknown {
+	return {
+		...HEAD,
+		kind: "Mesh",
+		metadata: { name: "default" },
+		spec: { injection },
+	};
+}
+
 function core(kind: string, rest: object, apiVersion = "v1"): unknown {
 	return { apiVersion, kind, metadata: { name: "subject" }, ...rest };
 }
@@ -980,5 +989,27 @@ export const badCoreObjects: readonly BadObject[] = [
 		object: core("Pod", { spec: { containers: {} } }),
 		path: "spec.containers",
 		message: "must be a list",
+	},
+];
+
+/** Meshes. */
+export const badMeshes: readonly BadObject[] = [
+	{
+		name: "injection that excludes a name",
+		object: mesh({ excludeOutboundSubnets: ["10.0.0.1", "example.com"] }),
+		path: "spec.injection.excludeOutboundSubnets[1]",
+		message: "neither an address nor a CIDR",
+	},
+	{
+		name: "a template that gives the proxy another name",
+		object: mesh({ template: { proxy: { name: "envoy" } } }),
+		path: "spec.injection.template.proxy.name",
+		message: "known by its name",
+	},
+	{
+		name: "an amount of memory that is none",
+		object: mesh({ resources: { limits: { memory: "much" } } }),
+		path: "spec.injection.resources.limits[memory]",
+		message: "quantity of CPU or memory",
 	},
 ];

@@ -15,6 +15,7 @@ const TITLES: { readonly [K in keyof typeof tables]: string } = {
 	badMeanings: "what Envoy takes and what makes sense",
 	badExternalServices: "an ExternalService",
 	badCoreObjects: "kinds of Kubernetes",
+	badMeshes: "a Mesh",
 };
 
 describe("validation", () => {
