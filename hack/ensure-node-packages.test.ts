@@ -20,7 +20,7 @@ echo "$@" >>"$CALLS"
 case $* in
 *--version*) exit 0 ;;
 *install*) [ -z "$REFUSAL" ] || { echo "$REFUSAL" >&2; exit 100; }
-	for name in containerd ctr containerd-shim-runc-v2 runc iptables-restore ip6tables-restore ip unshare mount ptp host-local portmap loopback; do
+	for name in containerd ctr containerd-shim-runc-v2 runc iptables-restore ip6tables-restore ip unshare mount ptp host-local portmap loopback tuning; do
 		printf '#!/bin/sh\\n' >"$PROGRAMS/$name"
 		/bin/chmod +x "$PROGRAMS/$name"
 	done ;;

@@ -26,7 +26,9 @@ const PROGRAMS = {
 	mount: "mount",
 } as const;
 /** Plugins that give pods their network, of the package `containernetworking-plugins`. */
-const PLUGINS = ["ptp", "host-local", "portmap", "loopback"] as const;
+const PLUGINS = [
+	...["ptp", "host-local", "portmap", "loopback", "tuning"],
+] as const;
 const PLUGIN_PACKAGE = "containernetworking-plugins";
 /** Debian's place first, then the one of everybody else. */
 const PLUGIN_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"] as const;

@@ -33,6 +33,8 @@ export interface NodePlace {
 	readonly address: string;
 	/** The API server's port, the same for pods and for who is outside. */
 	readonly apiPort: number;
+	/** The ranges of addresses of Services, with a comma between them. */
+	readonly services: string;
 }
 
 /** How long a part may take until it answers; many times what it takes on a busy machine. */
@@ -163,7 +165,7 @@ export class ControlPlane implements AsyncDisposable {
 				"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 				`--service-account-key-file=${join(pki, "tokens.pub")}`,
 				`--service-account-signing-key-file=${join(pki, "tokens.key")}`,
-				"--service-cluster-ip-range=10.96.0.0/16",
+				`--service-cluster-ip-range=${this.#options.node?.services ?? "10.96.0.0/16"}`,
 				"--allow-privileged",
 				...this.#flagsOfPlace(pki),
 				`--audit-policy-file=${join(dir, "audit.yaml")}`,

@@ -93,6 +93,30 @@ describe("a cluster with a node", () => {
 		expect(answer).to.equal("ok");
 	});
 
+	it("answers over IPv6 where a Service asks for it", async function () {
+		const addresses = await ask([
+			...["get", "pod", "client", "-o", "jsonpath={.status.podIPs[*].ip}"],
+		]);
+		if (!addresses.includes(":")) this.skip();
+		const both = {
+			...service("both"),
+			spec: {
+				selector: { app: "web" },
+				ports: [{ port: 80, targetPort: 8080 }],
+				ipFamilyPolicy: "RequireDualStack",
+			},
+		};
+		await ask(["apply", "-f", "-"], list(both));
+		const address = await ask([
+			...["get", "service", "both", "-o", "jsonpath={.spec.clusterIPs[1]}"],
+		]);
+		const answer = await eventually(
+			() => get(`http://[${address}]/`),
+			PATIENCE_MS,
+		);
+		expect(answer).to.match(/^web web-/);
+	});
+
 	it("prints the logs of a pod", async () => {
 		expect(await ask(["logs", "client"])).to.equal("serving on :8080\n");
 	});

@@ -8,7 +8,7 @@ import { mkdir } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { ControlPlane } from "../control-plane.ts";
 import type { HostAnswer, HostRequest } from "./messages.ts";
-import { NODE_ADDRESS, Node, prepareNode } from "./node.ts";
+import { NODE_ADDRESS, Node, prepareNode, serviceRanges } from "./node.ts";
 
 let plane: ControlPlane | undefined;
 let node: Node | undefined;
@@ -54,7 +54,7 @@ async function start(
 	const [started] = await Promise.all([
 		ControlPlane.start(dir, programs, {
 			...options,
-			node: { address: NODE_ADDRESS, apiPort },
+			node: { address: NODE_ADDRESS, apiPort, services: serviceRanges() },
 		}),
 		node.startContainerd(),
 	]);

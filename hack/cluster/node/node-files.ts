@@ -37,23 +37,41 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.internal.v1.
  * that all their traffic passes the node's rules, whatever the kernel does about
  * bridges.
  */
-export function printCniConfig(podCidr: string): string {
+export function printCniConfig(podRanges: readonly string[]): string {
 	return JSON.stringify({
 		cniVersion: "1.0.0",
 		name: "lateen",
 		plugins: [
+			// Else each pod waits a second for neighbours that have its address. The
+			// setting is made before there is an interface, by a plugin that insists
+			// on coming after another.
+			{ type: "loopback" },
+			...(podRanges.some(isIpv6)
+				? [
+						{
+							type: "tuning",
+							sysctl: { "net.ipv6.conf.default.accept_dad": "0" },
+						},
+					]
+				: []),
 			{
 				type: "ptp",
 				ipMasq: false,
 				ipam: {
 					type: "host-local",
-					ranges: [[{ subnet: podCidr }]],
-					routes: [{ dst: "0.0.0.0/0" }],
+					ranges: podRanges.map((subnet) => [{ subnet }]),
+					routes: podRanges.map((subnet) => ({
+						dst: isIpv6(subnet) ? "::/0" : "0.0.0.0/0",
+					})),
 				},
 			},
 			{ type: "portmap", capabilities: { portMappings: true } },
 		],
 	});
+}
+
+function isIpv6(address: string): boolean {
+	return address.includes(":");
 }
 
 /** The kubelet's configuration, as JSON, which is YAML. */

@@ -4,6 +4,7 @@
  * all in the namespaces that this process is in.
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -30,10 +31,11 @@ const run = promisify(execFile);
 export const NODE_NAME = "node";
 /** The node's own address: pods without a network of their own have it, and the API server is there. */
 export const NODE_ADDRESS = "10.89.0.1";
-/** Where Services are. */
-export const SERVICE_CIDR = "10.96.0.0/16";
-const POD_CIDR = "10.88.0.0/16";
+const NODE_ADDRESS_6 = "fd10:89::1";
 const DNS_SERVICE = "10.96.0.10";
+/** Services have an address of the first sort unless they ask for both. */
+const SERVICES = ["10.96.0.0/16", "fd10:96::/112"] as const;
+const PODS = ["10.88.0.0/16", "fd10:88::/64"] as const;
 
 const CONTAINERD = "/run/containerd/containerd.sock";
 /** How long a part may take until it answers; many times what it takes on a busy machine. */
@@ -53,11 +55,28 @@ export interface NodeParts {
 
 /** Gives the namespaces of this process what a node expects of a machine. */
 export async function prepareNode(dir: string): Promise<void> {
+	const [services, services6] = SERVICES;
 	await run("/bin/sh", [
 		join(import.meta.dirname, "prepare.sh"),
-		join(dir, "node"),
-		...[NODE_ADDRESS, SERVICE_CIDR],
+		...[join(dir, "node"), NODE_ADDRESS, services],
+		...(hasIpv6() ? [NODE_ADDRESS_6, services6] : []),
 	]);
+}
+
+/** The ranges of addresses of Services, as the programs' flags want them. */
+export function serviceRanges(): string {
+	return ofSorts(SERVICES).join(",");
+}
+
+/** Of an address of each sort those that this kernel has. */
+function ofSorts(
+	addresses: readonly [v4: string, v6: string],
+): readonly string[] {
+	return hasIpv6() ? addresses : addresses.slice(0, 1);
+}
+
+function hasIpv6(): boolean {
+	return existsSync("/proc/net/if_inet6");
 }
 
 /**
@@ -91,7 +110,7 @@ export class Node implements AsyncDisposable {
 		await mkdir(join(this.#dir, "cni"), { recursive: true });
 		await writeFile(
 			join(this.#dir, "cni", "10-lateen.conflist"),
-			printCniConfig(POD_CIDR),
+			printCniConfig(ofSorts(PODS)),
 		);
 		await writeFile(
 			config,
@@ -132,8 +151,9 @@ export class Node implements AsyncDisposable {
 				...["--leader-elect=false", "--use-service-account-credentials"],
 				`--root-ca-file=${join(pki, "ca.crt")}`,
 				`--service-account-private-key-file=${join(pki, "tokens.key")}`,
-				...[`--cluster-cidr=${POD_CIDR}`, "--allocate-node-cidrs=false"],
-				`--service-cluster-ip-range=${SERVICE_CIDR}`,
+				`--cluster-cidr=${ofSorts(PODS).join(",")}`,
+				"--allocate-node-cidrs=false",
+				`--service-cluster-ip-range=${serviceRanges()}`,
 				"--profiling=false",
 			],
 		);
@@ -147,7 +167,8 @@ export class Node implements AsyncDisposable {
 		this.#start("kube-proxy", programs["kube-proxy"], [
 			`--kubeconfig=${await component("kube-proxy")}`,
 			...[`--hostname-override=${NODE_NAME}`, "--proxy-mode=iptables"],
-			...[`--cluster-cidr=${POD_CIDR}`, "--iptables-min-sync-period=0s"],
+			`--cluster-cidr=${ofSorts(PODS).join(",")}`,
+			"--iptables-min-sync-period=0s",
 			// They are the machine's and not the node's.
 			...["--conntrack-max-per-core=0", "--conntrack-min=0"],
 			...["--conntrack-tcp-timeout-established=0s"],
@@ -203,7 +224,8 @@ export class Node implements AsyncDisposable {
 		);
 		this.#start("kubelet", programs.kubelet, [
 			...[`--config=${config}`, `--kubeconfig=${kubeconfig}`],
-			...[`--hostname-override=${NODE_NAME}`, `--node-ip=${NODE_ADDRESS}`],
+			`--hostname-override=${NODE_NAME}`,
+			`--node-ip=${ofSorts([NODE_ADDRESS, NODE_ADDRESS_6]).join(",")}`,
 		]);
 	}
 

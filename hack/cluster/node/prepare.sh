@@ -1,11 +1,12 @@
 #!/bin/sh
-# Furnishes the namespaces that a node was given: prepare.sh FOLDER ADDRESS SERVICES
+# Furnishes the namespaces that a node was given:
+# prepare.sh FOLDER ADDRESS SERVICES [ADDRESS6 SERVICES6]
 #
 # Runs inside of them. Whatever a node's programs write outside of FOLDER goes to
 # places that only exist here, and what they would set on the machine is set
 # already or out of reach; so the machine stays as it is.
 set -eu
-folder=$1 address=$2 services=$3
+folder=$1 address=$2 services=$3 address6=${4-} services6=${5-}
 
 # Puts an empty folder in the place of $1, with all it had but the named entries.
 shadow() {
@@ -67,3 +68,8 @@ ip link set node0 up
 # Without a route the kernel refuses an address before kube-proxy's rules see it.
 ip route add "$services" dev node0
 echo 1 >/proc/sys/net/ipv4/ip_forward
+if [ -n "$address6" ]; then
+	ip address add "$address6/64" dev node0 nodad
+	ip route add "$services6" dev node0
+	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+fi
