@@ -366,8 +366,6 @@ export class StatusController {
 		}
 		if (
 			said !== undefined &&
-			// What was said before the first mesh is in no way progress.
-			this.#isComplete.value &&
 			isOnlyProgress(said.status, next.status) &&
 			next.atMs - said.atMs < this.#pace.progressMs
 		) {
