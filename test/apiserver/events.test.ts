@@ -1,42 +1,28 @@
 import { expect } from "chai";
 import type { NotedEvent } from "../../src/api/object-event.ts";
 import { KubeEventWriter } from "../../src/kube/event-writer.ts";
-import { ObjectClient } from "../../src/kube/object-client.ts";
+import type { ObjectClient } from "../../src/kube/object-client.ts";
 import { resources } from "../../src/kube/resources.ts";
 import { WritePacer } from "../../src/kube/write-pacer.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
 import { MetricsRegistry } from "../../src/observability/metrics.ts";
+import { apiServerPlace } from "../testkit/api-server-place.ts";
 import { eventually } from "../testkit/eventually.ts";
 import { FixedLeader } from "../testkit/fixed-leader.ts";
-import { connectTo, type ObservedConnection } from "../testkit/kube-client.ts";
-import {
-	type KubeCluster,
-	kubectl,
-	newNamespace,
-	sharedCluster,
-} from "../testkit/kube-cluster.ts";
+import type { ObservedConnection } from "../testkit/kube-client.ts";
+import { type KubeCluster, kubectl } from "../testkit/kube-cluster.ts";
 
 describe("events on an API server", () => {
+	const place = apiServerPlace();
 	let cluster: KubeCluster;
 	let connection: ObservedConnection;
 	let client: ObjectClient;
 	let namespace: string;
 	const writers: KubeEventWriter[] = [];
 
-	before(async function () {
-		this.timeout(600_000);
-		cluster = await sharedCluster();
-		connection = await connectTo(cluster.kubeconfig);
-		client = new ObjectClient(connection);
-	});
-
-	after(async () => {
-		await connection?.[Symbol.asyncDispose]();
-	});
-
 	beforeEach(async () => {
-		namespace = await newNamespace(cluster);
+		({ cluster, connection, client, namespace } = place);
 		await client.apply({
 			resource: resources.RouteRule,
 			at: { namespace, name: "reviews" },

@@ -2,42 +2,26 @@ import { expect } from "chai";
 import type { ApiObject } from "../../src/api/objects.ts";
 import { parseObject } from "../../src/api/parse-object.ts";
 import { LastGoodObjects } from "../../src/kube/last-good-objects.ts";
-import { ObjectClient } from "../../src/kube/object-client.ts";
+import type { ObjectClient } from "../../src/kube/object-client.ts";
 import { resources } from "../../src/kube/resources.ts";
 import { WritePacer } from "../../src/kube/write-pacer.ts";
 import { WritableSignal } from "../../src/lib/signal.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
 import type { LastGood } from "../../src/store/last-good.ts";
+import { apiServerPlace } from "../testkit/api-server-place.ts";
 import { eventually } from "../testkit/eventually.ts";
 import { FixedLeader } from "../testkit/fixed-leader.ts";
-import { connectTo, type ObservedConnection } from "../testkit/kube-client.ts";
-import {
-	type KubeCluster,
-	kubectl,
-	newNamespace,
-	sharedCluster,
-} from "../testkit/kube-cluster.ts";
+import { type KubeCluster, kubectl } from "../testkit/kube-cluster.ts";
 
 describe("last good forms on an API server", () => {
+	const place = apiServerPlace();
 	let cluster: KubeCluster;
-	let connection: ObservedConnection;
 	let client: ObjectClient;
 	let namespace: string;
 
-	before(async function () {
-		this.timeout(600_000);
-		cluster = await sharedCluster();
-		connection = await connectTo(cluster.kubeconfig);
-		client = new ObjectClient(connection);
-	});
-
-	after(async () => {
-		await connection?.[Symbol.asyncDispose]();
-	});
-
-	beforeEach(async () => {
-		namespace = await newNamespace(cluster);
+	beforeEach(() => {
+		({ cluster, client, namespace } = place);
 	});
 
 	function store(
@@ -173,6 +157,24 @@ describe("last good forms on an API server", () => {
 			]),
 		);
 		next[Symbol.dispose]();
+	});
+
+	it("of two leaders are merged", async () => {
+		const old = await rule("x", "old");
+		const now = await rule("x", "new");
+		const refusals = [
+			{ content: "c", software: "s", proxy: "a/b", message: "no" },
+		];
+		await store().write(entry(now, { refusals }));
+		const leader = new FixedLeader(false);
+		using next = store(leader);
+		await next.write(entry(now, { proven: old }));
+		leader.state.set(true);
+		await eventually(async () =>
+			expect(await ours()).to.deep.equal([
+				entry(now, { proven: old, refusals }),
+			]),
+		);
 	});
 
 	it("are as large as they may be", async () => {

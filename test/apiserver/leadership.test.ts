@@ -4,15 +4,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
-import { ObjectClient } from "../../src/kube/object-client.ts";
+import type { ObjectClient } from "../../src/kube/object-client.ts";
 import { resources } from "../../src/kube/resources.ts";
+import { apiServerPlace } from "../testkit/api-server-place.ts";
 import { eventually } from "../testkit/eventually.ts";
-import { connectTo, type ObservedConnection } from "../testkit/kube-client.ts";
-import {
-	type KubeCluster,
-	newNamespace,
-	sharedCluster,
-} from "../testkit/kube-cluster.ts";
+import type { KubeCluster } from "../testkit/kube-cluster.ts";
 import { TcpRelay } from "../testkit/tcp-relay.ts";
 import { TemporaryFolder } from "../testkit/temporary-folder.ts";
 
@@ -68,24 +64,13 @@ const patienceMs = 40_000;
 
 describe("leaders on an API server", function () {
 	this.timeout(120_000);
+	const place = apiServerPlace();
 	let cluster: KubeCluster;
-	let connection: ObservedConnection;
 	let client: ObjectClient;
 	let namespace: string;
 
-	before(async function () {
-		this.timeout(600_000);
-		cluster = await sharedCluster();
-		connection = await connectTo(cluster.kubeconfig);
-		client = new ObjectClient(connection);
-	});
-
-	after(async () => {
-		await connection?.[Symbol.asyncDispose]();
-	});
-
 	beforeEach(async () => {
-		namespace = await newNamespace(cluster);
+		({ cluster, client, namespace } = place);
 		await client.apply({
 			resource: resources.RouteRule,
 			at: { namespace, name: "x" },

@@ -11,15 +11,11 @@ import { WritePacer } from "../../src/kube/write-pacer.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { type Logger, silentLogger } from "../../src/observability/logger.ts";
 import { MetricsRegistry } from "../../src/observability/metrics.ts";
+import { apiServerPlace } from "../testkit/api-server-place.ts";
 import { eventually } from "../testkit/eventually.ts";
 import { FixedLeader } from "../testkit/fixed-leader.ts";
 import { connectTo, type ObservedConnection } from "../testkit/kube-client.ts";
-import {
-	type KubeCluster,
-	kubectl,
-	newNamespace,
-	sharedCluster,
-} from "../testkit/kube-cluster.ts";
+import { type KubeCluster, kubectl } from "../testkit/kube-cluster.ts";
 
 interface Condition {
 	readonly type: string;
@@ -46,24 +42,14 @@ interface Rule {
 }
 
 describe("statuses on an API server", () => {
+	const place = apiServerPlace();
 	let cluster: KubeCluster;
 	let connection: ObservedConnection;
 	let client: ObjectClient;
 	let namespace: string;
 
-	before(async function () {
-		this.timeout(600_000);
-		cluster = await sharedCluster();
-		connection = await connectTo(cluster.kubeconfig);
-		client = new ObjectClient(connection);
-	});
-
-	after(async () => {
-		await connection?.[Symbol.asyncDispose]();
-	});
-
-	beforeEach(async () => {
-		namespace = await newNamespace(cluster);
+	beforeEach(() => {
+		({ cluster, connection, client, namespace } = place);
 	});
 
 	function writer(
