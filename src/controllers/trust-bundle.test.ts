@@ -7,19 +7,13 @@ import { MetricsRegistry } from "../observability/metrics.ts";
 import type { SeenCopy } from "../reconcilers/trust-bundle.ts";
 import { controllerFigures } from "./controller.ts";
 import { keepTrustBundles } from "./trust-bundle.ts";
-import type { Watched } from "./watched.ts";
 
-function present(pem: string): Watched<string> {
-	return {
-		state: "present",
-		value: pem,
-		version: { resourceVersion: "1", uid: "u" },
-	};
+function original(pem: string): SeenCopy {
+	return { data: { "ca.crt": pem }, isCopy: false };
 }
 
 /** A controller whose copies are seen as soon as they are written. */
 class World implements AsyncDisposable {
-	readonly bundle = new WritableSignal<Watched<string>>({ state: "unknown" });
 	readonly asking = new WritableSignal<ReadonlySet<string> | undefined>(
 		undefined,
 	);
@@ -36,9 +30,9 @@ class World implements AsyncDisposable {
 	readonly #controller: AsyncDisposable;
 
 	constructor() {
-		const { bundle, asking, injected, copies, leads, clock } = this;
+		const { asking, injected, copies, leads, clock } = this;
 		this.#controller = keepTrustBundles({
-			inputs: { bundle, asking, injected, copies },
+			inputs: { asking, injected, copies },
 			dataOf: (pem) => ({ "ca.crt": pem }),
 			ownNamespace: "own",
 			writer: {
@@ -77,13 +71,20 @@ class World implements AsyncDisposable {
 		);
 	}
 
+	/** Changes the original, or takes it away. */
+	publish(pem: string | undefined): void {
+		const next = new Map(this.copies.value);
+		if (pem === undefined) next.delete("own");
+		else next.set("own", original(pem));
+		this.copies.set(next);
+	}
+
 	know(): void {
-		this.bundle.set(present("first"));
 		this.asking.set(new Set(["a", "own"]));
 		this.injected.set(new Set(["a", "b"]));
 		this.copies.set(
 			new Map([
-				["own", { data: { "ca.crt": "original" }, isCopy: false }],
+				["own", original("first")],
 				["old", { data: {}, isCopy: true }],
 			]),
 		);
@@ -102,7 +103,7 @@ describe("the controller of trust bundles", () => {
 		expect(world.stored).to.deep.equal({
 			a: "first",
 			b: "first",
-			own: "original",
+			own: "first",
 		});
 	});
 
@@ -110,22 +111,21 @@ describe("the controller of trust bundles", () => {
 		await using world = new World();
 		world.know();
 		await world.pass();
-		world.bundle.set(present("second"));
+		world.publish("second");
 		world.injected.set(new Set(["c"]));
 		await world.pass();
 		expect(world.stored).to.deep.equal({
 			a: "second",
 			c: "second",
-			own: "original",
+			own: "second",
 		});
 	});
 
-	for (const missing of ["bundle", "asking", "injected", "copies"] as const)
+	for (const missing of ["asking", "injected", "copies"] as const)
 		it(`does nothing before it knows the ${missing}`, async () => {
 			await using world = new World();
 			world.know();
-			if (missing === "bundle") world.bundle.set({ state: "unknown" });
-			else world[missing].set(undefined);
+			world[missing].set(undefined);
 			const before = world.copies.value;
 			await world.pass();
 			expect(world.copies.value).to.equal(before);
@@ -135,7 +135,7 @@ describe("the controller of trust bundles", () => {
 		await using world = new World();
 		world.know();
 		await world.pass();
-		world.bundle.set({ state: "absent" });
+		world.publish(undefined);
 		await world.pass();
 		expect(world.stored).to.include({ a: "first" });
 	});
@@ -145,7 +145,7 @@ describe("the controller of trust bundles", () => {
 		world.broken.add("a");
 		world.know();
 		await world.pass();
-		expect(world.stored).to.deep.equal({ b: "first", own: "original" });
+		expect(world.stored).to.deep.equal({ b: "first", own: "first" });
 		world.broken.clear();
 		await world.pass(60_000);
 		expect(world.stored).to.include({ a: "first" });

@@ -1,10 +1,9 @@
 /*
  * Keeps the authorities in every namespace that has injected pods: a pod mounts ConfigMaps of its own namespace only.
  *
- *   our ConfigMap ─┐
- *   namespaces ────┼─▶ decideTrustBundles ─▶ copies
- *   injected pods ─┤
- *   copies ────────┘
+ *   namespaces ────┐
+ *   injected pods ─┼─▶ decideTrustBundles ─▶ copies
+ *   ConfigMaps ────┘
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Signal } from "../lib/signal.ts";
@@ -18,23 +17,21 @@ import {
 	type ControllerFigures,
 	type Leader,
 } from "./controller.ts";
-import type { Watched } from "./watched.ts";
+import { bundleKey } from "./serving-secret.ts";
 
 /** What the controller works with. */
 export interface TrustBundleParts {
 	readonly inputs: {
-		/** The authorities, as PEM. */
-		readonly bundle: Signal<Watched<string>>;
 		/** Namespaces whose label asks for injection; undefined before they were read. */
 		readonly asking: Signal<ReadonlySet<string> | undefined>;
 		/** Namespaces with injected pods; undefined before they were read. */
 		readonly injected: Signal<ReadonlySet<string> | undefined>;
-		/** By namespace; undefined before they were read. */
+		/** The ConfigMaps of that name, the original too, by namespace; undefined before they were read. */
 		readonly copies: Signal<ReadonlyMap<string, SeenCopy> | undefined>;
 	};
 	/** What a copy holds. */
 	readonly dataOf: (bundle: string) => Readonly<Record<string, string>>;
-	/** Where the original is, which is none of this controller's. */
+	/** Where the original is, which this controller only reads. */
 	readonly ownNamespace: string;
 	readonly writer: {
 		apply(
@@ -55,7 +52,7 @@ export function keepTrustBundles(parts: TrustBundleParts): AsyncDisposable {
 	const { inputs, leader, clock, logger, figures } = parts;
 	return new Controller({
 		name: "trust-bundle",
-		inputs: [inputs.bundle, inputs.asking, inputs.injected, inputs.copies],
+		inputs: [inputs.asking, inputs.injected, inputs.copies],
 		leader,
 		step: (signal) => step(parts, signal),
 		clock,
@@ -68,14 +65,14 @@ async function step(
 	{ inputs, dataOf, ownNamespace, writer, leader, logger }: TrustBundleParts,
 	signal: AbortSignal,
 ): Promise<undefined> {
-	const bundle = inputs.bundle.value;
 	const asking = inputs.asking.value;
 	const injected = inputs.injected.value;
 	const copies = inputs.copies.value;
-	if (bundle.state !== "present" || bundle.value === "") return;
 	if (asking === undefined || injected === undefined || copies === undefined)
 		return;
-	const data = dataOf(bundle.value);
+	const bundle = copies.get(ownNamespace)?.data[bundleKey] ?? "";
+	if (bundle === "") return;
+	const data = dataOf(bundle);
 	const wanted = new Set([...asking, ...injected]);
 	const others = new Map(copies);
 	wanted.delete(ownNamespace);

@@ -22,8 +22,6 @@ import type { SeenCopy } from "../../reconcilers/trust-bundle.ts";
 import { sidecarSecretFiles } from "../../xds/sidecar-bootstrap.ts";
 import { runInBackground } from "../lifecycle/background.ts";
 import type { Stops } from "../lifecycle/stops.ts";
-import { bundlePlace } from "./serving-objects.ts";
-import { watchObject } from "./watch-object.ts";
 import { watchSet } from "./watch-set.ts";
 
 /** Tells a copy from a ConfigMap that is somebody else's and has the same name. */
@@ -55,7 +53,6 @@ export function startTrustBundles(parts: TrustBundleParts, stops: Stops): void {
 	const { connection, client, leader, namespace, clock } = parts;
 	const logger = parts.logger.child({ part: "trust-bundle" });
 	const shared = { connection, clock, logger, metrics: parts.watchMetrics };
-	const bundle = watchObject({ ...shared, ...bundlePlace(namespace) });
 	const namespaces = watchSet({
 		...shared,
 		resource: resources.Namespace,
@@ -76,7 +73,6 @@ export function startTrustBundles(parts: TrustBundleParts, stops: Stops): void {
 	stops.own(
 		keepTrustBundles({
 			inputs: {
-				bundle: bundle.object,
 				asking: mapped(
 					namespaces.objects,
 					(all) =>
@@ -119,7 +115,7 @@ export function startTrustBundles(parts: TrustBundleParts, stops: Stops): void {
 			figures: parts.figures,
 		}),
 	);
-	for (const { run } of [bundle, namespaces, copies])
+	for (const { run } of [namespaces, copies])
 		void runInBackground("A watch", run, parts.onFailure, stops).catch(
 			// It went to `onFailure` already.
 			() => undefined,
