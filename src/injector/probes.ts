@@ -21,6 +21,10 @@ const probeNames = ["livenessProbe", "readinessProbe", "startupProbe"] as const;
 
 const hookNames = ["postStart", "preStop"] as const;
 
+function isHook(name: string): boolean {
+	return hookNames.some((hook) => hook === name);
+}
+
 const isName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 /** What a probe asks of the application; ports are numbers. */
@@ -30,6 +34,7 @@ export type ProbeTarget =
 			readonly port: number;
 			readonly path: string;
 			readonly isTls: boolean;
+			/** 0 for a hook, which may take as long as the pod has. */
 			readonly timeoutSeconds: number;
 	  }
 	| ({ readonly kind: "tcp" } & Looks)
@@ -81,7 +86,8 @@ export function rewriteProbes(
 			const original = isRewritten
 				? recordIn(recordIn(known, name), which)
 				: handlerOf(holder);
-			const target = original && targetOf(original, holder, container);
+			const target =
+				original && targetOf(original, holder, container, isHook(which));
 			if (original === undefined || target === undefined) return undefined;
 			originalsHere[which] = original;
 			probes.push({ path, target });
@@ -152,6 +158,7 @@ function targetOf(
 	original: Json,
 	holder: Json,
 	container: Json,
+	takesItsTime: boolean,
 ): ProbeTarget | undefined {
 	const http = recordIn(original, "httpGet");
 	const tcp = recordIn(original, "tcpSocket");
@@ -171,7 +178,7 @@ function targetOf(
 		port,
 		path: path.startsWith("/") ? path : `/${path}`,
 		isTls: textIn(http, "scheme").toUpperCase() === "HTTPS",
-		timeoutSeconds,
+		timeoutSeconds: takesItsTime ? 0 : timeoutSeconds,
 	};
 }
 

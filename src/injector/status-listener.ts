@@ -16,6 +16,9 @@ const adminCluster = "lateen_admin";
 /** How often Envoy looks at an application at most, so that the kubelet's answer is never much older. Seconds. */
 const lookSeconds = 2;
 
+/** How long a connection for a hook may take. */
+const connectSeconds = 5;
+
 /** The static parts of a bootstrap that serve the status port. */
 export interface StatusParts {
 	readonly listeners: readonly Json[];
@@ -99,6 +102,7 @@ function httpRoute(
 		match: { path },
 		route: {
 			cluster: path,
+			// 0s is for ever.
 			timeout: `${target.timeoutSeconds}s`,
 			// A query that the probe has is part of what is rewritten.
 			...(query === ""
@@ -144,7 +148,7 @@ function probeCluster(name: string, target: ProbeTarget): Json {
 	return {
 		name,
 		type: "STATIC",
-		connect_timeout: `${target.timeoutSeconds}s`,
+		connect_timeout: `${target.timeoutSeconds || connectSeconds}s`,
 		load_assignment: endpoint(name, podVariables.address, target.port),
 		// From these addresses the capture rules let connections through to the application.
 		upstream_bind_config: {
