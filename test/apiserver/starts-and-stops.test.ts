@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
+import { applyCrd } from "../testkit/apply-crd.ts";
 import { eventually } from "../testkit/eventually.ts";
 import {
 	ApiClient,
 	type KubeCluster,
 	kubectl,
 	newNamespace,
-	type OwnCluster,
 	ownCluster,
 	sharedCluster,
 } from "../testkit/kube-cluster.ts";
@@ -117,13 +117,3 @@ describe("a replica that starts on an API server", () => {
 		await client.ask("DELETE", rules);
 	}).timeout(120_000);
 });
-
-async function applyCrd(cluster: OwnCluster, crd: unknown): Promise<void> {
-	const text = JSON.stringify(crd);
-	await kubectl(cluster, ["apply", "--server-side", "-f", "-"], text);
-	await kubectl(
-		cluster,
-		["wait", "--for=condition=Established", "-f", "-"],
-		text,
-	);
-}

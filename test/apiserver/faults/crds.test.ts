@@ -3,13 +3,10 @@
 import { setTimeout } from "node:timers/promises";
 import { expect } from "chai";
 import { installCrds } from "../../../hack/cluster/install-crds.ts";
+import { applyCrd } from "../../testkit/apply-crd.ts";
 import type { ClusterReplica } from "../../testkit/cluster-replica.ts";
 import { ClusterWorld } from "../../testkit/cluster-world.ts";
-import {
-	kubectl,
-	type OwnCluster,
-	ownCluster,
-} from "../../testkit/kube-cluster.ts";
+import { type OwnCluster, ownCluster } from "../../testkit/kube-cluster.ts";
 import { readCrds } from "../crds/crd-files.ts";
 
 /** Longer than the time after which a status is put right. Milliseconds. */
@@ -31,15 +28,7 @@ describe("CRDs on an API server that are", function () {
 	});
 
 	async function apply(...crds: readonly unknown[]): Promise<void> {
-		for (const crd of crds) {
-			const text = JSON.stringify(crd);
-			await kubectl(cluster, ["apply", "--server-side", "-f", "-"], text);
-			await kubectl(
-				cluster,
-				["wait", "--for=condition=Established", "-f", "-"],
-				text,
-			);
-		}
+		for (const crd of crds) await applyCrd(cluster, crd);
 	}
 
 	it("missing are waited for, and the control plane starts by itself when they are there", async () => {
