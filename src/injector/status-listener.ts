@@ -44,6 +44,9 @@ export function statusParts(probes: readonly RewrittenProbe[]): StatusParts {
 								typed_config: {
 									"@type": `${types}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
 									stat_prefix: "lateen_status",
+									// The application and the kubelet see each other's headers as they are.
+									generate_request_id: false,
+									server_header_transformation: "PASS_THROUGH",
 									http_filters: [
 										healthFilter("/ready"),
 										...looked.map(({ path }) => healthFilter(path, path)),
@@ -51,6 +54,7 @@ export function statusParts(probes: readonly RewrittenProbe[]): StatusParts {
 											name: "envoy.filters.http.router",
 											typed_config: {
 												"@type": `${types}.extensions.filters.http.router.v3.Router`,
+												suppress_envoy_headers: true,
 											},
 										},
 									],

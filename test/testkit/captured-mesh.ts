@@ -8,12 +8,18 @@ import {
 	openSync,
 	readdirSync,
 	readFileSync,
+	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { ensureEnvoy } from "../../hack/ensure-envoy.ts";
 import { inject } from "../../src/injector/inject.ts";
-import { recordIn, recordsIn, textIn } from "../../src/injector/json.ts";
+import {
+	type Json,
+	recordIn,
+	recordsIn,
+	textIn,
+} from "../../src/injector/json.ts";
 import { names } from "../../src/injector/names.ts";
 import { eventually } from "./eventually.ts";
 import { injectContext } from "./inject-context.ts";
@@ -82,11 +88,17 @@ export class CapturedMesh implements AsyncDisposable {
 	async pod(
 		name: string,
 		address: string,
-		address6?: string,
+		more: {
+			readonly address6?: string;
+			/** Of the Pod before it is injected. */
+			readonly annotations?: Readonly<Record<string, string>>;
+			/** Of its only container, `app`. */
+			readonly container?: Json;
+		} = {},
 	): Promise<CapturedPod> {
 		const folder = this.#folder.at(name);
 		const [namespace] = await Promise.all([
-			this.network.pod(address, address6),
+			this.network.pod(address, more.address6),
 			run(process.execPath, [
 				...[MAIN, "bootstrap", "--proxy", `default/${name}`, "--captured"],
 				...["--admin", `${ADMIN.address}:${ADMIN.port}`, "--xds", XDS],
@@ -96,7 +108,13 @@ export class CapturedMesh implements AsyncDisposable {
 		for (const entry of ["", ...readdirSync(folder)]) {
 			chownSync(join(folder, entry), PROXY_ID, PROXY_ID);
 		}
-		await capture(namespace);
+		const { annotations = {}, container = {} } = more;
+		const injected = injectedPod({
+			metadata: { annotations },
+			spec: { containers: [{ ...container, name: "app" }] },
+		});
+		await capture(namespace, injected);
+		addStatus(join(folder, "envoy.json"), injected, address);
 		const envoy = await startEnvoy(namespace, folder);
 		const admin = async (path: string): Promise<string> => {
 			const { status, body } = await namespace.call("ask", { ...ADMIN, path });
@@ -148,22 +166,42 @@ export class CapturedMesh implements AsyncDisposable {
 	}
 }
 
+function injectedPod(pod: Json): Json {
+	const result = inject(pod, injectContext({ proxyUser: PROXY_ID }));
+	if (result.kind !== "injected") throw new Error(JSON.stringify(result));
+	return result.pod;
+}
+
+function containerOf(pod: Json, name: string): Json {
+	const all = recordsIn(recordIn(pod, "spec"), "initContainers");
+	return all.find((one) => textIn(one, "name") === name) ?? {};
+}
+
 /** Does in a namespace what the injected init container does in its pod. */
-async function capture(namespace: NetworkNamespace): Promise<void> {
-	const result = inject(
-		{ spec: { containers: [{ name: "app" }] } },
-		injectContext({ proxyUser: PROXY_ID }),
-	);
-	if (result.kind !== "injected") throw new Error(`It is ${result.kind}.`);
-	const container = recordsIn(
-		recordIn(result.pod, "spec"),
-		"initContainers",
-	).find((one) => textIn(one, "name") === names.captureContainer);
+async function capture(namespace: NetworkNamespace, pod: Json): Promise<void> {
+	const container = containerOf(pod, names.captureContainer);
 	const variables = recordsIn(container, "env").map(
 		(one) => `${textIn(one, "name")}=${textIn(one, "value")}`,
 	);
-	const { command } = container as { readonly command: readonly string[] };
+	const command = container["command"] as readonly string[];
 	await namespace.run("env", [...variables, ...command]);
+}
+
+/** Gives a bootstrap the static parts of the injected one, by which the kubelet asks. */
+function addStatus(path: string, pod: Json, address: string): void {
+	const args = containerOf(pod, names.proxyContainer)["args"];
+	const [, text = ""] = args as readonly string[];
+	const injected: unknown = JSON.parse(
+		text.replaceAll("$(POD_IP)", address).replaceAll("$$", "$"),
+	);
+	const { listeners, clusters } = recordIn(injected, "static_resources");
+	const bootstrap = JSON.parse(readFileSync(path, "utf8"));
+	// The first is the control plane, which is another one here.
+	bootstrap.static_resources.clusters.push(
+		...(clusters as readonly unknown[]).slice(1),
+	);
+	bootstrap.static_resources.listeners = listeners;
+	writeFileSync(path, JSON.stringify(bootstrap));
 }
 
 async function startEnvoy(

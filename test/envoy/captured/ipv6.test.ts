@@ -64,8 +64,8 @@ describe("captured sidecars over IPv6", function () {
 	before(async () => {
 		mesh = await CapturedMesh.start(objects);
 		[client, web] = await Promise.all([
-			mesh.pod("client", "10.1.0.10", client6),
-			mesh.pod("web", "10.1.0.11", web6),
+			mesh.pod("client", "10.1.0.10", { address6: client6 }),
+			mesh.pod("web", "10.1.0.11", { address6: web6 }),
 		]);
 		const { outside } = mesh.network;
 		await Promise.all([
@@ -135,8 +135,7 @@ spec:
 		});
 		expect(answer).to.include({
 			kind: "said",
-			text: `db ${byProxy} welcome
-`,
+			text: `db ${byProxy} welcome`,
 		});
 	});
 
