@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import {
 	connect,
 	createServer as createTcpServer,
@@ -52,6 +53,11 @@ const pod = {
 				},
 				livenessProbe: { tcpSocket: { port: 8081 }, periodSeconds: 1 },
 				startupProbe: { httpGet: { path: "/moved", port: 8080 } },
+				lifecycle: {
+					preStop: {
+						httpGet: { path: "/stop", port: 8443, scheme: "HTTPS" },
+					},
+				},
 			},
 			{
 				name: "rpc",
@@ -193,6 +199,25 @@ describe("an injected proxy with a real Envoy", function () {
 		const answer = await send(status("/probes/app/startupProbe"));
 		expect(answer.status).to.equal(302);
 		expect(answer.headers).to.not.have.property("location");
+	});
+
+	it("calls a hook over TLS without asking whose certificate it is, and lets it take longer than a probe", async () => {
+		const { cert, key } = testAuthority("somebody").issue();
+		const app = createHttpsServer(
+			{ cert, key: key.reveal() },
+			(request, response) => {
+				setTimeout(() => response.end(request.url), 1500);
+			},
+		);
+		app.listen(8443, podIp);
+		await once(app, "listening");
+		try {
+			const answer = await send(status("/probes/app/preStop"));
+			expect(answer).to.include({ status: 200, body: "/stop" });
+		} finally {
+			app.closeAllConnections();
+			app.close();
+		}
 	});
 
 	it("tells whether somebody listens, where the probe asks by TCP", async () => {
