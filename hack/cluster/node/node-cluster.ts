@@ -28,6 +28,8 @@ export interface NodeClusterParts {
 	readonly programs: NodePrograms;
 	readonly packages: NodePackages;
 	readonly options?: Omit<ControlPlaneOptions, "node">;
+	/** Ends the start. */
+	readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -72,7 +74,7 @@ export class NodeCluster implements ClusterWithNode {
 		parts: NodeClusterParts,
 	): Promise<NodeCluster> {
 		await cleanLeftovers();
-		const { programs, packages, options = {} } = parts;
+		const { programs, packages, options = {}, signal } = parts;
 		const host = await Host.create(dir, parts);
 		try {
 			const [apiPort = 0] = await freePorts(1);
@@ -84,6 +86,7 @@ export class NodeCluster implements ClusterWithNode {
 			const ready = await host.start(
 				{ kind: "start", dir, apiPort, name, programs, plugins, options },
 				server,
+				signal,
 			);
 			return new NodeCluster(host, ready, programs.kubectl);
 		} catch (error) {
@@ -173,15 +176,24 @@ class Host implements AsyncDisposable {
 	async start(
 		request: HostRequest & { readonly kind: "start" },
 		server: Server,
+		signal: AbortSignal | undefined,
 	): Promise<Ready> {
 		this.#child.send(request, server);
 		const crash = this.crash.then((why) => {
 			throw new ClusterError(why);
 		});
-		await Promise.race([this.#relaying.promise, crash]);
-		// It has a copy; ours would take connections that nobody serves.
-		server.close();
-		return await Promise.race([this.#ready.promise, crash]);
+		const stopped = new Promise<never>((_, reject) => {
+			const stop = (): void => reject(signal?.reason);
+			if (signal?.aborted === true) stop();
+			signal?.addEventListener("abort", stop, { once: true });
+		});
+		try {
+			await Promise.race([this.#relaying.promise, crash, stopped]);
+		} finally {
+			// It has a copy; ours would take connections that nobody serves.
+			server.close();
+		}
+		return await Promise.race([this.#ready.promise, crash, stopped]);
 	}
 
 	kill(): void {

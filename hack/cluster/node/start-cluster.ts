@@ -29,7 +29,7 @@ export async function startClusterWithNode(
 	// Cheap things first: what is missing is said before minutes of building.
 	const packages = await ensureNodePackages();
 	const programs = await ensureNodePrograms(signal);
-	return await NodeCluster.start(dir, { programs, packages, options });
+	return await NodeCluster.start(dir, { programs, packages, options, signal });
 }
 
 function say(sentence: string): void {
