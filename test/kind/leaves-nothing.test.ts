@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
@@ -35,18 +35,38 @@ describe("a node on this machine", () => {
 	it("leaves nothing when it is ended", async () => {
 		const before = await traces();
 		let namespace: string;
+		let cgroup: string;
 		{
 			await using cluster = await ownKindCluster();
 			namespace = namespaceOf(cluster.node);
 			await startPod(cluster);
 			expect(processesOf(namespace)).to.have.lengthOf.above(8);
-			expect(podProcesses()).to.have.lengthOf(1);
-			// While it is there it shows nowhere but among cgroups.
-			const { cgroups, ...others } = await traces();
-			expect(cgroups).to.have.lengthOf.above(before.cgroups.length);
-			expect({ ...others, cgroups: before.cgroups }).to.deep.equal(before);
+			cgroup = cgroupOfPod();
+			expect(groupsNamed(cgroup)).not.to.deep.equal([]);
+			// While it is there it shows nowhere else.
+			expect(await traces()).to.deep.equal(before);
 		}
+		expect(groupsNamed(cgroup)).to.deep.equal([]);
 		expect([...processesOf(namespace), ...podProcesses()]).to.deep.equal([]);
+		expect(await traces()).to.deep.equal(before);
+	});
+
+	it("ends at once when it is interrupted while it starts", async () => {
+		const before = await traces();
+		using folder = new TemporaryFolder();
+		const dir = folder.at("cluster");
+		const holder = spawn(
+			process.execPath,
+			[CLUSTER, "up", "--node", "--dir", dir],
+			{ stdio: ["ignore", "ignore", "inherit"] },
+		);
+		const ended = once(holder, "exit");
+		await eventually(
+			() => expect(existsSync(join(dir, "logs", "etcd.log"))).to.equal(true),
+			START_MS,
+		);
+		holder.kill("SIGINT");
+		expect(await ended).to.deep.equal([1, null]);
 		expect(await traces()).to.deep.equal(before);
 	});
 
@@ -82,6 +102,7 @@ describe("a node on this machine", () => {
 			node: { sort: "namespaces", pid },
 		} as const;
 		await startPod(target);
+		const cgroup = cgroupOfPod();
 		holder.kill("SIGKILL");
 		await once(holder, "exit");
 		await eventually(
@@ -93,6 +114,7 @@ describe("a node on this machine", () => {
 		);
 		const down = await run(process.execPath, [CLUSTER, "down", "--dir", dir]);
 		expect(down.stdout).to.contain(`a killed node left in ${dir}`);
+		expect(groupsNamed(cgroup)).to.deep.equal([]);
 		expect(await traces()).to.deep.equal(before);
 	});
 });
@@ -115,9 +137,7 @@ async function kubectlOf(status: string): Promise<string> {
 }
 
 /** All that a node could change of the machine outside of its folder. */
-async function traces(): Promise<
-	Readonly<Record<string, unknown>> & { readonly cgroups: readonly string[] }
-> {
+async function traces(): Promise<Readonly<Record<string, unknown>>> {
 	const output = async (
 		file: string,
 		...args: readonly string[]
@@ -125,13 +145,6 @@ async function traces(): Promise<
 	const tables = async (file: string): Promise<string> =>
 		// Its comments have the time and counters.
 		(await output(file)).replaceAll(/^#.*$|\[\d+:\d+\]/gm, "");
-	const names = (folder: string): readonly string[] => {
-		try {
-			return readdirSync(folder).sort();
-		} catch {
-			return [];
-		}
-	};
 	return {
 		mounts: readFileSync("/proc/self/mounts", "utf8"),
 		interfaces: await output("ip", "-brief", "link"),
@@ -140,12 +153,6 @@ async function traces(): Promise<
 		iptables: await tables("iptables-save"),
 		ip6tables: await tables("ip6tables-save"),
 		namedNamespaces: names("/run/netns"),
-		// A node that others run at the same time is not ours.
-		cgroups: names("/sys/fs/cgroup").flatMap((hierarchy) =>
-			names(join("/sys/fs/cgroup", hierarchy))
-				.filter((name) => name.startsWith("lateen-"))
-				.map((name) => join(hierarchy, name)),
-		),
 		folders: [
 			...["/run", "/run/containerd", "/run/lock", "/var/lib", "/var/log"],
 			...["/var/lib/containerd", "/var/lib/kubelet", "/var/lib/cni"],
@@ -163,6 +170,30 @@ async function traces(): Promise<
 			}
 		}),
 	};
+}
+
+/** The name of the cgroup of the node that this file's pod is on. */
+function cgroupOfPod(): string {
+	const [pid = "", ...others] = podProcesses();
+	expect(others).to.deep.equal([]);
+	const groups = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+	return /\/(lateen-[0-9a-f]+)\//.exec(groups)?.[1] ?? "";
+}
+
+/** Where there are cgroups of that name. */
+function groupsNamed(name: string): readonly string[] {
+	const root = "/sys/fs/cgroup";
+	return [root, ...names(root).map((hierarchy) => join(root, hierarchy))]
+		.map((hierarchy) => join(hierarchy, name))
+		.filter(existsSync);
+}
+
+function names(folder: string): readonly string[] {
+	try {
+		return readdirSync(folder).sort();
+	} catch {
+		return [];
+	}
 }
 
 /** What the programs of a node have in common. */
