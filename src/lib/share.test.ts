@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { deepEqual } from "./deep-equal.ts";
 import { share, shareList } from "./share.ts";
 
 const value = fc.letrec((tie) => ({
@@ -21,7 +22,8 @@ describe("share", () => {
 	it("gives a value equal to the next one", () => {
 		fc.assert(
 			fc.property(value, value, (previous, next) => {
-				expect(share(previous, next)).to.deep.equal(next);
+				// Chai sorts the entries of maps as text, which an object with an own `__proto__` has none of.
+				expect(deepEqual(share(previous, next), next)).to.equal(true);
 			}),
 		);
 	});
