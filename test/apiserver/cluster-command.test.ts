@@ -109,6 +109,8 @@ describe("npm run cluster", () => {
 	it("says how it is used", async () => {
 		const { code, output } = await cluster("sideways");
 		expect(code).to.equal(1);
-		expect(output).to.contain("up [--node] [--detach], load FILE, down, status or kubeconfig");
+		expect(output).to.contain(
+			"up [--node] [--detach], load FILE, down, status or kubeconfig",
+		);
 	});
 });
