@@ -103,7 +103,8 @@ interface Said {
  * Keeps the status of every object of ours current.
  *
  * Guarantees: a status is written when it differs from the one written last;
- *   one write at a time; a failed write is tried again with what is true then.
+ *   no status waits for the write of others; a failed write is tried again with
+ *   what is true then.
  */
 export class StatusController {
 	readonly #parts: StatusControllerParts;
@@ -137,7 +138,6 @@ export class StatusController {
 	#cancelSweep: (() => void) | undefined;
 	#sweptMs = Number.NEGATIVE_INFINITY;
 	#cancelRetry: (() => void) | undefined;
-	#isWriting = false;
 	#failedWrites = 0;
 	#stopped = false;
 	readonly #isComplete = new WritableSignal(false);
@@ -407,15 +407,9 @@ export class StatusController {
 	}
 
 	#write(): void {
-		if (
-			this.#isWriting ||
-			this.#cancelRetry !== undefined ||
-			this.#unwritten.size === 0
-		)
-			return;
+		if (this.#cancelRetry !== undefined || this.#unwritten.size === 0) return;
 		const batch = new Map(this.#unwritten);
 		this.#unwritten.clear();
-		this.#isWriting = true;
 		this.#parts.statuses.write([...batch.values()]).then(
 			() => this.#wrote(batch.size),
 			(error: unknown) => this.#failed(batch, error),
@@ -423,16 +417,13 @@ export class StatusController {
 	}
 
 	#wrote(count: number): void {
-		this.#isWriting = false;
 		this.#writes.add(count);
 		if (this.#failedWrites > 0)
 			this.#parts.logger.info("Statuses can be written again.");
 		this.#failedWrites = 0;
-		if (!this.#stopped) this.#write();
 	}
 
 	#failed(batch: ReadonlyMap<string, ObjectStatus>, error: unknown): void {
-		this.#isWriting = false;
 		this.#failures.add();
 		if (this.#failedWrites === 0)
 			this.#parts.logger.warn(
@@ -445,7 +436,7 @@ export class StatusController {
 		for (const [key, status] of batch)
 			if (this.#said.get(key)?.status === status)
 				this.#unwritten.set(key, status);
-		if (this.#stopped) return;
+		if (this.#stopped || this.#cancelRetry !== undefined) return;
 		this.#cancelRetry = this.#parts.clock.after(waitMs, () => {
 			this.#cancelRetry = undefined;
 			this.#write();

@@ -199,6 +199,8 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 			await this.#parts.pacer.run(
 				() => this.#apply(entry),
 				this.#stopping.signal,
+				// Nobody reads it before a restart.
+				"bulk",
 			);
 		} catch (error) {
 			if (!(error instanceof KubeError)) throw error;

@@ -245,6 +245,79 @@ describe("KubeStatusWriter", () => {
 		expect(one.clock.waiting).to.equal(0);
 	});
 
+	it("lets one change wait for no thousand others, even when its own object is one of them", async () => {
+		const one = new Fixture();
+		const names = Array.from({ length: 1000 }, (_, index) => `r${index}`);
+		for (const name of [...names, "new"]) one.put(name);
+		const many = one.writer.write(names.map((name) => status(name)));
+		await settle();
+		const before = one.server.writes.length;
+		expect(before).to.be.within(1, 250);
+		await Promise.all([
+			one.writer.write([status("new")]),
+			one.writer.write([status("r999", { message: "Changed." })]),
+			(async () => {
+				await settle();
+				one.clock.pass(20);
+			})(),
+		]);
+		expect(one.server.writes.length - before).to.be.within(2, 6);
+		expect(one.statusOf("new")).to.deep.equal(printStatus(status("new")));
+		expect(message(one.statusOf("r999"))).to.equal("Changed.");
+		for (let ms = 0; ms < 6000; ms += 100) {
+			one.clock.pass(100);
+			await settle();
+		}
+		await many;
+		expect(message(one.statusOf("r999"))).to.equal("Changed.");
+		expect(one.server.writes.length).to.equal(1001);
+		expect(one.clock.waiting).to.equal(0);
+	});
+
+	it("never has two writes of one object under way, and the newest stays", async () => {
+		const one = new Fixture();
+		one.put("x");
+		const ends: (() => void)[] = [];
+		one.server.delay = ({ method }) =>
+			method === "PATCH"
+				? new Promise((resolve) => ends.push(resolve))
+				: Promise.resolve();
+		const writes = [];
+		for (const text of ["One.", "Two.", "Three."]) {
+			writes.push(one.writer.write([status("x", { message: text })]));
+			await settle();
+		}
+		expect(ends).to.have.length(1);
+		ends[0]?.();
+		await settle();
+		expect(ends).to.have.length(2);
+		ends[1]?.();
+		await Promise.all(writes);
+		expect(message(one.statusOf("x"))).to.equal("Three.");
+		expect(one.requests.filter((of) => of.startsWith("PATCH"))).to.have.length(
+			2,
+		);
+	});
+
+	it("reports a failure to everybody who asked for that write", async () => {
+		const one = new Fixture();
+		const names = Array.from({ length: 300 }, (_, index) => `r${index}`);
+		for (const name of names) one.put(name);
+		one.server.fault = onWrite({ status: 429, retryAfter: 1 });
+		const statuses = names.map((name) => status(name));
+		const failures = Promise.all([
+			failureOf(one.writer.write(statuses)),
+			failureOf(one.writer.write(statuses)),
+		]);
+		for (let ms = 0; ms < 6000; ms += 100) {
+			one.clock.pass(100);
+			await settle();
+		}
+		for (const failure of await failures)
+			expect(failure).to.have.property("code", "KUBE_BUSY");
+		expect(one.server.writes.length).to.be.lessThan(20);
+	});
+
 	it("begins nothing more when it is disposed of", async () => {
 		const one = new Fixture();
 		const names = Array.from({ length: 100 }, (_, index) => `r${index}`);

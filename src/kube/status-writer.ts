@@ -27,7 +27,7 @@ import { mergeStatus, type StatusMerge } from "./merge-status.ts";
 import type { ObjectClient } from "./object-client.ts";
 import { resourceOfKind } from "./resources.ts";
 import { TokenBucket } from "./token-bucket.ts";
-import type { WritePacer } from "./write-pacer.ts";
+import type { Urgency, WritePacer } from "./write-pacer.ts";
 
 /** The manager that our statuses are said by. */
 export const statusManager = "lateen-status";
@@ -53,6 +53,9 @@ export interface SeenStatus {
 
 /** More objects of a kind than this are not read one by one, but as a list. */
 const maxSingleReads = 8;
+
+/** So many conditions at once may be somebody's change, and are written before others; more are a start or a proxy's doing. */
+const maxUrgent = 16;
 
 /**
  * How often counts and words are written that nobody waits for. One proxy that
@@ -81,7 +84,8 @@ const retryMs = 1000;
  *
  * Guarantees: on a replica that does not lead, statuses are only remembered; when
  *   it begins to lead, those that differ from what is there are written. One
- *   object's trouble does not stop the others. Counts and words alone may follow
+ *   object's trouble does not stop the others, and a few statuses do not wait for
+ *   a thousand. Never are two writes of one object under way. Counts and words alone may follow
  *   later than the promise says, so that a condition never waits for them. Once it
  *   is disposed of nothing more is begun: what waits is for whoever leads next.
  * Fails when: some could not be written for a reason that may pass by itself. A
@@ -111,8 +115,13 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	readonly #stopState: () => void;
 	/** Ends the wait of statuses for their turn. */
 	readonly #stopping = new AbortController();
-	/** One batch after the other, so that no object is written twice at a time. */
-	#batches: Promise<unknown> = Promise.resolve();
+	/** Writes that wait for their turn, by urgency and key: whoever asks again waits with them. */
+	readonly #queued: Readonly<Record<Urgency, Map<string, Promise<void>>>> = {
+		urgent: new Map(),
+		bulk: new Map(),
+	};
+	/** The last write of each object that has begun; the next one follows it. */
+	readonly #underWay = new Map<string, Promise<void>>();
 	#failed = 0;
 
 	constructor(parts: KubeStatusParts) {
@@ -230,50 +239,97 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		this.#timers.set(name, cancel);
 	}
 
-	#writeKeys(keys: readonly string[]): Promise<void> {
-		const batch = this.#batches.then(() => this.#writeBatch(keys));
-		// Whoever asked for the batch hears of its failure.
-		this.#batches = batch.catch(() => undefined);
-		return batch;
-	}
-
-	async #writeBatch(keys: readonly string[]): Promise<void> {
+	async #writeKeys(keys: readonly string[]): Promise<void> {
 		const { signal } = this.#stopping;
 		if (signal.aborted || !this.#parts.leader.isLeader()) return;
 		await this.#readMany(keys);
+		const due = [...new Set(keys)].map((key) => ({
+			key,
+			need: this.#needOf(key),
+		}));
+		const conditions = due.filter(({ need }) => need === "condition").length;
 		const failures: unknown[] = [];
 		await Promise.all(
-			[...new Set(keys)]
-				.filter((key) => this.#isDue(key))
-				.map((key) =>
-					this.#parts.pacer
-						.run(async () => {
-							// The same would happen to each of a thousand.
-							if (!failures.some(isServersTrouble)) await this.#writeOne(key);
-						}, signal)
-						.catch((error: unknown) => failures.push(error)),
-				),
+			due.map(async ({ key, need }) => {
+				if (need === "nothing") return;
+				const isUrgent = need === "condition" && conditions <= maxUrgent;
+				try {
+					await this.#queue(key, isUrgent ? "urgent" : "bulk", failures);
+				} catch (error) {
+					failures.push(error);
+				}
+			}),
 		);
 		if (failures.length > 0 && !signal.aborted)
 			throw failures.find(isServersTrouble) ?? failures[0];
 	}
 
-	/** Whether the status is to be written now; progress may have to wait. */
-	#isDue(key: string): boolean {
+	/**
+	 * Writes what is wanted of an object when its turn comes.
+	 *
+	 * @param failures of others that were asked for at the same time, as far as they are known by then
+	 */
+	#queue(
+		key: string,
+		urgency: Urgency,
+		failures: readonly unknown[],
+	): Promise<void> {
+		const queued = this.#queued[urgency];
+		const before = queued.get(key);
+		if (before !== undefined) return before;
+		const turn = async (): Promise<unknown> => {
+			queued.delete(key);
+			// The same would happen to each of a thousand.
+			const trouble = failures.find(isServersTrouble);
+			if (trouble === undefined) await this.#writeNext(key);
+			return trouble;
+		};
+		const inTurn = async (): Promise<void> => {
+			const { signal } = this.#stopping;
+			try {
+				const trouble = await this.#parts.pacer.run(turn, signal, urgency);
+				// Thrown in its turn, it would hold up all others once more.
+				if (trouble !== undefined) throw trouble;
+			} finally {
+				if (signal.aborted) queued.delete(key);
+			}
+		};
+		const write = inTurn();
+		queued.set(key, write);
+		return write;
+	}
+
+	/** After the write of this object that is under way, if there is one. */
+	async #writeNext(key: string): Promise<void> {
+		const before = this.#underWay.get(key) ?? Promise.resolve();
+		const write = before.then(() => this.#writeOne(key));
+		// Whoever asked for the one before hears of its failure.
+		const ended = write.catch(() => undefined);
+		this.#underWay.set(key, ended);
+		try {
+			await write;
+		} finally {
+			if (this.#underWay.get(key) === ended) this.#underWay.delete(key);
+		}
+	}
+
+	/** What is to be written of an object now; progress may have to wait. */
+	#needOf(key: string): "nothing" | "progress" | "condition" {
 		this.#late.delete(key);
 		const wanted = this.#wanted.get(key);
 		const seen = this.#seen.get(key);
-		if (wanted === undefined) return false;
-		if (seen === undefined || this.#isBehind(wanted, seen)) return true;
+		if (wanted === undefined) return "nothing";
+		if (seen === undefined || this.#isBehind(wanted, seen)) return "condition";
 		const merge = this.#compare(wanted, seen);
 		if (merge.op === "same") this.#skips.add();
-		if (merge.op !== "write") return false;
-		if (!merge.isProgress || this.#progress.take()) return true;
+		if (merge.op !== "write") return "nothing";
+		if (!merge.isProgress) return "condition";
+		if (this.#progress.take()) return "progress";
 		this.#late.add(key);
 		this.#after("progress", progressMs, () =>
 			this.#writeAlone([...this.#late]),
 		);
-		return false;
+		return "nothing";
 	}
 
 	/** Whether the object has changed since it was seen, so that a write based on it would conflict. */
@@ -284,6 +340,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	async #writeOne(key: string): Promise<void> {
 		const { leader } = this.#parts;
 		for (let tries = 1; ; tries += 1) {
+			// It may have waited for its turn a while.
+			if (!leader.isLeader()) return;
 			const wanted = this.#wanted.get(key);
 			if (wanted === undefined) return;
 			try {

@@ -60,6 +60,38 @@ describe("WritePacer", () => {
 		expect(order).to.deep.equal([...order].sort((a, b) => a - b));
 	});
 
+	it("lets urgent writes begin before a thousand others, and holds those up for no longer than it must", async () => {
+		const clock = new TestClock();
+		const pacer = new WritePacer(clock, {
+			perSecond: 1000,
+			burst: 1000,
+			concurrency: 3,
+			reserved: 1,
+		});
+		const begun: string[] = [];
+		const ends: (() => void)[] = [];
+		const write = (name: string) => (): Promise<void> => {
+			begun.push(name);
+			return new Promise((resolve) => ends.push(resolve));
+		};
+		for (let index = 0; index < 100; index += 1)
+			void pacer.run(write(`bulk ${index}`), undefined, "bulk");
+		await settle();
+		expect(begun).to.deep.equal(["bulk 0", "bulk 1"]);
+		for (let index = 0; index < 30; index += 1) void pacer.run(write("urgent"));
+		await settle();
+		expect(begun.slice(2)).to.deep.equal(["urgent"]);
+		for (let index = 0; index < 30; index += 1) {
+			ends[index]?.();
+			await settle();
+		}
+		expect(begun.slice(3).filter((name) => name !== "urgent")).to.deep.equal([
+			"bulk 2",
+			"bulk 3",
+			"bulk 4",
+		]);
+	});
+
 	it("leaves the server alone for as long as it asks", async () => {
 		const clock = new TestClock();
 		const pacer = new WritePacer(clock, {

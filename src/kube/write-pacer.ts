@@ -6,7 +6,12 @@ import { type Rate, TokenBucket } from "./token-bucket.ts";
 export interface WritePace extends Rate {
 	/** Writes under way at a time. */
 	readonly concurrency: number;
+	/** How many of them are kept free for urgent writes; none unless it is given. */
+	readonly reserved?: number;
 }
+
+/** Whether somebody waits for a write at this moment, or it is one of many that are made anyway. */
+export type Urgency = "urgent" | "bulk";
 
 /**
  * One change among a thousand objects is never delayed, a thousand statuses at
@@ -18,7 +23,11 @@ export const defaultWritePace: WritePace = {
 	perSecond: 200,
 	burst: 200,
 	concurrency: 8,
+	reserved: 2,
 };
+
+/** Of so many turns one is for what is not urgent, if it waits: urgent writes without end hold up nothing for good. */
+const bulkShare = 8;
 
 /** Longest time that an API server's `Retry-After` holds everything up. */
 const maxPauseMs = 30_000;
@@ -26,16 +35,25 @@ const maxPauseMs = 30_000;
 /** Pause after a server says that it has too much to do, but not for how long. */
 const busyPauseMs = 1000;
 
+/** The turn of one write: resolves its wait. */
+type Turn = () => void;
+
 /**
- * Gives writes their turn: in order, not too many at a time, not too many per
- * second, and none while the API server asks to be left alone.
+ * Gives writes their turn: urgent ones first, else in order, not too many at a time, not
+ * too many per second, and none while the API server asks to be left alone.
  */
 export class WritePacer {
 	readonly #clock: Clock;
 	readonly #pace: WritePace;
-	readonly #waiting = new Set<() => void>();
+	readonly #waiting: Readonly<Record<Urgency, Set<Turn>>> = {
+		urgent: new Set(),
+		bulk: new Set(),
+	};
 	readonly #tokens: TokenBucket;
 	#running = 0;
+	#runningBulk = 0;
+	/** Urgent turns since the last one that was not. */
+	#inRow = 0;
 	#pausedUntilMs = Number.NEGATIVE_INFINITY;
 	#cancel: (() => void) | undefined;
 
@@ -51,8 +69,12 @@ export class WritePacer {
 	 *
 	 * @param signal gives up the wait, and rejects with its reason; a write that has begun is not touched
 	 */
-	async run<T>(write: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-		await this.#turn(signal);
+	async run<T>(
+		write: () => Promise<T>,
+		signal?: AbortSignal,
+		urgency: Urgency = "urgent",
+	): Promise<T> {
+		await this.#turn(urgency, signal);
 		try {
 			return await write();
 		} catch (error) {
@@ -60,15 +82,17 @@ export class WritePacer {
 			throw error;
 		} finally {
 			this.#running -= 1;
+			if (urgency === "bulk") this.#runningBulk -= 1;
 			this.#next();
 		}
 	}
 
-	#turn(signal: AbortSignal | undefined): Promise<void> {
+	#turn(urgency: Urgency, signal: AbortSignal | undefined): Promise<void> {
 		return new Promise((resolve, reject) => {
 			signal?.throwIfAborted();
+			const waiting = this.#waiting[urgency];
 			const aborted = (): void => {
-				this.#waiting.delete(turn);
+				waiting.delete(turn);
 				reject(signal?.reason);
 				this.#next();
 			};
@@ -77,7 +101,7 @@ export class WritePacer {
 				resolve();
 			};
 			signal?.addEventListener("abort", aborted, { once: true });
-			this.#waiting.add(turn);
+			waiting.add(turn);
 			this.#next();
 		});
 	}
@@ -92,22 +116,43 @@ export class WritePacer {
 	}
 
 	#next(): void {
-		const { concurrency } = this.#pace;
 		const nowMs = this.#clock.monotonicMs();
-		for (const turn of this.#waiting) {
-			if (this.#running >= concurrency || nowMs < this.#pausedUntilMs) break;
+		let due = this.#due();
+		while (due !== undefined && nowMs >= this.#pausedUntilMs) {
 			if (!this.#tokens.take()) break;
-			this.#running += 1;
-			this.#waiting.delete(turn);
-			turn();
+			this.#begin(due);
+			due = this.#due();
 		}
 		this.#cancel?.();
 		this.#cancel = undefined;
-		if (this.#waiting.size === 0 || this.#running >= concurrency) return;
+		// Whatever ends lets the next one begin.
+		if (due === undefined) return;
 		const dueMs = Math.max(this.#tokens.dueMs, this.#pausedUntilMs - nowMs, 1);
 		this.#cancel = this.#clock.after(dueMs, () => {
 			this.#cancel = undefined;
 			this.#next();
 		});
+	}
+
+	/** Which queue has the next turn; undefined when none may begin before another has ended. */
+	#due(): Urgency | undefined {
+		const { concurrency, reserved = 0 } = this.#pace;
+		if (this.#running >= concurrency) return undefined;
+		const { urgent, bulk } = this.#waiting;
+		const mayBulk =
+			bulk.size > 0 && this.#runningBulk < Math.max(1, concurrency - reserved);
+		if (urgent.size > 0 && !(mayBulk && this.#inRow + 1 >= bulkShare))
+			return "urgent";
+		return mayBulk ? "bulk" : undefined;
+	}
+
+	#begin(urgency: Urgency): void {
+		const [turn] = this.#waiting[urgency];
+		if (turn === undefined) return;
+		this.#waiting[urgency].delete(turn);
+		this.#running += 1;
+		if (urgency === "bulk") this.#runningBulk += 1;
+		this.#inRow = urgency === "bulk" ? 0 : this.#inRow + 1;
+		turn();
 	}
 }

@@ -9,7 +9,8 @@ export interface StatusWriter {
 	 * server-side apply by one field manager.
 	 *
 	 * Guarantees: writing the same twice changes nothing; an object that is gone
-	 *   meanwhile is passed over.
+	 *   meanwhile is passed over. It may be called while earlier writes are under
+	 *   way: of one object the newest status is the one that stays.
 	 * Fails when: some could not be written; then all may be written again.
 	 */
 	write(statuses: readonly ObjectStatus[]): Promise<void>;
