@@ -1,0 +1,198 @@
+/**
+ * The application in pods of tests, which has nothing but Node.js:
+ *
+ *   pod-app.ts serve                  HTTP on 8080 and 8081, TCP on 9000, HTTP/2 with trailers on 7000
+ *   pod-app.ts ask URL [NAME=VALUE [TIMES]]   prints status and body, each time on a connection of its own
+ *   pod-app.ts tcp HOST PORT          prints what comes first, without having said anything
+ *   pod-app.ts grpc URL               prints the status in the trailers, and the answer
+ *   pod-app.ts load URL RATE          asks so many times a second until it is told to stop; prints what came
+ */
+import { once } from "node:events";
+import { Agent, createServer, get } from "node:http";
+import {
+	connect as connectHttp2,
+	createServer as createHttp2,
+} from "node:http2";
+import { connect, createServer as createTcp } from "node:net";
+import { hostname } from "node:os";
+import { text } from "node:stream/consumers";
+
+/** What an application says of a request that it got. */
+export interface Seen {
+	readonly pod: string;
+	readonly version: string;
+	/** Where the connection came from: 127.0.0.6 when it was the proxy beside it. */
+	readonly from: string;
+}
+
+/** What came of a load. */
+export interface Load {
+	readonly sent: number;
+	readonly ok: number;
+	/** The sentences or statuses of the rest, with how often. */
+	readonly failures: Readonly<Record<string, number>>;
+	/** How many each pod answered. */
+	readonly pods: Readonly<Record<string, number>>;
+}
+
+const TIMEOUT_MS = 5_000;
+
+if (import.meta.main) {
+	const [what, first = "", second = "", third = "1"] = process.argv.slice(2);
+	switch (what) {
+		case "serve":
+			serve();
+			break;
+		case "ask": {
+			const [name = "", value = ""] = second.split("=");
+			for (let times = Number(third); times > 0; times -= 1) {
+				const { status, body } = await ask(
+					first,
+					second === "" ? {} : { [name]: value },
+					new Agent(),
+				);
+				console.log(`${status} ${body}`);
+			}
+			break;
+		}
+		case "tcp": {
+			const socket = connect(Number(second), first);
+			socket.setTimeout(TIMEOUT_MS, () =>
+				socket.destroy(new Error("Silence.")),
+			);
+			const [greeting] = (await once(socket, "data")) as [Buffer];
+			socket.end("again\n");
+			console.log(`${greeting.toString()}${await text(socket)}`);
+			break;
+		}
+		case "grpc":
+			await grpc(first);
+			break;
+		case "load":
+			await load(first, Number(second));
+			break;
+		default:
+			throw new Error("Say what to do.");
+	}
+}
+
+function serve(): void {
+	const version = process.env["VERSION"] ?? "";
+	let isReady = true;
+	const handler = createServer((request, response) => {
+		const from = (request.socket.remoteAddress ?? "").replace("::ffff:", "");
+		const path = request.url ?? "/";
+		if (path === "/ready") response.statusCode = isReady ? 200 : 503;
+		if (path === "/be-ready") isReady = true;
+		if (path === "/be-unready") isReady = false;
+		response.setHeader("content-type", "application/json");
+		response.end(
+			JSON.stringify({ pod: hostname(), version, from } satisfies Seen),
+		);
+	});
+	// Longer than the proxy keeps a connection that nobody uses: where both end one at once, a request is lost.
+	handler.keepAliveTimeout = 60_000;
+	handler.listen(8080, "::");
+	const excluded = createServer((request, response) =>
+		handler.emit("request", request, response),
+	);
+	excluded.listen(8081, "::");
+	createTcp((socket) => {
+		socket.on("error", () => socket.destroy());
+		socket.write(`hello from ${hostname()}\n`);
+		socket.pipe(socket);
+	}).listen(9000, "::");
+	createHttp2()
+		.on("stream", (stream) => {
+			stream.respond(
+				{ ":status": 200, "content-type": "application/grpc" },
+				{ waitForTrailers: true },
+			);
+			stream.on("wantTrailers", () =>
+				stream.sendTrailers({ "grpc-status": "0" }),
+			);
+			stream.end(hostname());
+		})
+		.listen(7000, "::");
+	// As hard as an application can be: whatever is on its way is lost.
+	process.on("SIGTERM", () => process.exit(0));
+	console.log("serving");
+}
+
+async function ask(
+	url: string,
+	headers: Readonly<Record<string, string>> = {},
+	agent?: Agent,
+): Promise<{ readonly status: number; readonly body: string }> {
+	const signal = AbortSignal.timeout(TIMEOUT_MS);
+	const request = get(url, { headers, agent, signal });
+	const { promise, resolve, reject } = Promise.withResolvers<{
+		readonly status: number;
+		readonly body: string;
+	}>();
+	request.on("error", reject);
+	request.on("response", (response) => {
+		text(response).then(
+			(body) => resolve({ status: response.statusCode ?? 0, body }),
+			reject,
+		);
+	});
+	return await promise;
+}
+
+async function grpc(url: string): Promise<void> {
+	const session = connectHttp2(url);
+	const stream = session.request({
+		":method": "POST",
+		":path": "/probe.Probe/Say",
+		"content-type": "application/grpc",
+		te: "trailers",
+	});
+	stream.end();
+	let trailers: Readonly<Record<string, unknown>> = {};
+	stream.on("trailers", (got) => {
+		trailers = got;
+	});
+	const body = await text(stream);
+	session.close();
+	console.log(`${String(trailers["grpc-status"])} ${body}`);
+}
+
+async function load(url: string, rate: number): Promise<void> {
+	const agent = new Agent({ keepAlive: true });
+	const failures: Record<string, number> = {};
+	const pods: Record<string, number> = {};
+	let sent = 0;
+	let ok = 0;
+	const running = new Set<Promise<void>>();
+	const one = async (): Promise<void> => {
+		try {
+			const { status, body } = await ask(url, {}, agent);
+			if (status !== 200) throw new Error(`${status} ${body}`);
+			const { pod } = JSON.parse(body) as Seen;
+			ok += 1;
+			pods[pod] = (pods[pod] ?? 0) + 1;
+		} catch (error) {
+			const what = error instanceof Error ? error.message : String(error);
+			failures[what] = (failures[what] ?? 0) + 1;
+			console.error(new Date().toISOString(), what);
+		}
+	};
+	const startMs = performance.now();
+	const timer = setInterval(() => {
+		const due = ((performance.now() - startMs) / 1000) * rate;
+		for (; sent < due; sent += 1) {
+			const call = one().then(() => {
+				running.delete(call);
+			});
+			running.add(call);
+		}
+	}, 5);
+	console.log("started");
+	process.stdin.resume();
+	await once(process.stdin, "end");
+	clearInterval(timer);
+	await Promise.all(running);
+	agent.destroy();
+	console.log(JSON.stringify({ sent, ok, failures, pods } satisfies Load));
+}
