@@ -7,6 +7,7 @@
 import { chmod, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { readManifestFiles } from "../src/cli/install/manifest-files.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = resolve(process.argv[2] ?? join(ROOT, "dist"));
@@ -31,6 +32,16 @@ const BY_REQUIRE: Plugin = {
 	},
 };
 
+/** Puts the manifests into the program, which has no repository around it. */
+const MANIFESTS: Plugin = {
+	name: "manifests",
+	setup({ onLoad }) {
+		onLoad({ filter: /src.cli.install.manifest-files[.]ts$/ }, () => ({
+			contents: `export function readManifestFiles() { return new Map(${JSON.stringify([...readManifestFiles()])}); }`,
+		}));
+	},
+};
+
 await rm(DIST, { recursive: true, force: true });
 // esbuild has told what is wrong; a stack of ours would only hide it.
 const result = await build({
@@ -47,7 +58,7 @@ const result = await build({
 	sourcesContent: false,
 	legalComments: "none",
 	logLevel: "warning",
-	plugins: [BY_REQUIRE],
+	plugins: [BY_REQUIRE, MANIFESTS],
 	banner: {
 		// Bundled CommonJS packages ask for Node's own modules by require.
 		js: 'import { createRequire as lateenCreateRequire } from "node:module";const require = lateenCreateRequire(import.meta.url);',

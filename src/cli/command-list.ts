@@ -74,6 +74,22 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./inject-command.ts")).injectCommand,
 		},
 		{
+			name: "install",
+			summary: "Print the manifests of an installation, or try them",
+			load: async () => (await import("./install-command.ts")).installCommand,
+		},
+		{
+			name: "check",
+			summary: "Say whether an installation works, or what stands in its way",
+			load: async () => (await import("./check-command.ts")).checkCommand,
+		},
+		{
+			name: "uninstall",
+			summary: "Take an installation out of a cluster",
+			load: async () =>
+				(await import("./uninstall-command.ts")).uninstallCommand,
+		},
+		{
 			name: "bootstrap",
 			summary: "Make the files that one Envoy starts with",
 			load: async () =>

@@ -16,5 +16,10 @@ export async function printValue(
 ): Promise<string> {
 	if (format === "json") return `${JSON.stringify(value, undefined, 2)}\n`;
 	const { stringify } = await import("yaml");
-	return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+	return stringify(value, {
+		lineWidth: 0,
+		aliasDuplicateObjects: false,
+		// Kubernetes reads YAML 1.1, where `off` without quotes is no text.
+		version: "1.1",
+	});
 }

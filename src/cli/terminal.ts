@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { createInterface } from "node:readline";
 import type { Environment } from "../settings/read-settings.ts";
 
 import { asPlugin } from "./program-name.ts";
@@ -11,6 +12,8 @@ export interface Terminal {
 	err(text: string): void;
 	/** Everything that is piped in. */
 	readInput(): Promise<Uint8Array>;
+	/** The next line that is typed or piped in; empty at the end of the input. */
+	readLine(): Promise<string>;
 	/** Whether the result may carry colours. */
 	readonly outColours: boolean;
 	/** Whether messages may carry colours. */
@@ -42,6 +45,10 @@ export function processTerminal(): Terminal {
 			const chunks: Uint8Array[] = [];
 			for await (const chunk of stdin) chunks.push(chunk);
 			return Buffer.concat(chunks);
+		},
+		readLine: async () => {
+			for await (const line of createInterface({ input: stdin })) return line;
+			return "";
 		},
 		outColours: colours(stdout),
 		errColours: colours(stderr),

@@ -42,6 +42,7 @@ describe("the status of objects, with real Envoys", function () {
 					ran.err += text;
 				},
 				readInput: async () => new Uint8Array(),
+				readLine: async () => "",
 				outColours: false,
 				errColours: false,
 				inputIsTerminal: false,
