@@ -4,6 +4,7 @@ import { injectContext } from "../../test/testkit/inject-context.ts";
 import type { InjectionContext } from "./context.ts";
 import { inject } from "./inject.ts";
 import { type Json, recordIn, recordsIn, textIn } from "./json.ts";
+import { ports } from "./names.ts";
 import type { SkipReason } from "./skip-reason.ts";
 
 const app = { name: "app", image: "app" };
@@ -210,6 +211,18 @@ describe("inject", () => {
 			"init-0",
 		]);
 		expect(names).to.have.length(52);
+	});
+
+	it("has a native proxy send its callers elsewhere when the pod goes", () => {
+		const hook = recordIn(
+			recordIn(container(injected(pod()), "lateen-proxy"), "lifecycle"),
+			"preStop",
+		);
+		// Exit code 0 is all that the kubelet looks at; what is asked is Envoy's own admin interface.
+		expect(recordIn(hook, "exec")["command"]).to.include.members([
+			"wget",
+			`http://127.0.0.1:${ports.admin}/healthcheck/fail`,
+		]);
 	});
 
 	it("captures after all init containers for a classic proxy, which is the first of the containers and is waited for", () => {

@@ -14,6 +14,15 @@ const heapShare = 0.9;
 /** Seconds that a classic sidecar goes on after the application's containers are told to stop. */
 const classicDrainSeconds = 5;
 
+/**
+ * Run when the pod is told to go: from then on Envoy asks whoever calls by HTTP to come back on another connection, which finds another pod.
+ * Callers with a proxy learn of it by their own; others keep a connection until somebody ends it.
+ */
+const drainCommand = [
+	...["busybox", "wget", "-q", "-O", "/dev/null", "--post-data="],
+	`http://127.0.0.1:${ports.admin}/healthcheck/fail`,
+];
+
 /** Port of the control plane's Service. */
 const controlPlanePort = 15012;
 
@@ -100,6 +109,10 @@ function skeleton(
 			timeoutSeconds: 3,
 			failureThreshold: 3,
 		},
+		...(isNative && {
+			// Such hooks run at once, although the container itself stays until the others have ended.
+			lifecycle: { preStop: { exec: { command: drainCommand } } },
+		}),
 		...(!isNative && {
 			lifecycle: {
 				...(steering.holdsApplication && {
