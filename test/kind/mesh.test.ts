@@ -374,6 +374,20 @@ describe("Lateen in a cluster with pods", () => {
 		});
 	});
 
+	describe("when it is removed", () => {
+		it("leaves nothing, and pods keep what their proxies have", async () => {
+			await uninstallLateen(cluster);
+			const { from } = await ask(client(), "http://web/");
+			expect(from).to.equal(BY_PROXY);
+			const left = await kubectl(cluster, [
+				...["get", "--all-namespaces", "-o", "name", "--ignore-not-found"],
+				...["-l", "app.kubernetes.io/part-of=lateen"],
+				"crd,clusterrole,clusterrolebinding,namespace,mutatingwebhookconfiguration,validatingwebhookconfiguration,role,rolebinding",
+			]);
+			expect(left).to.equal("");
+		});
+	});
+
 	async function leader(): Promise<string> {
 		const holder = await inSystem(
 			...["get", "lease", "lateen-leader", "-o"],
