@@ -6,7 +6,7 @@ import type { FileRequest, FileResult } from "./file-result.ts";
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
 
 /** How long a file may stay silent before its process is ended: a test's own timeout cannot stop an endless loop. */
-const SILENCE_MS = 5 * 60_000;
+const SILENCE_MS = 10 * 60_000;
 
 /** Test files that are run in one way. */
 export interface TestGroup {

@@ -233,10 +233,15 @@ spec:
 		return proxy;
 	}
 
-	async [Symbol.asyncDispose](): Promise<void> {
+	/** Ends the replicas and proxies and leaves the objects: for a cluster that ends with them. */
+	async end(): Promise<void> {
 		for (const child of this.#children) child.kill();
 		for (const proxy of this.#proxies) proxy.cut();
 		for (const replica of this.#replicas) await replica[Symbol.asyncDispose]();
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.end();
 		await this.kubectl("delete", "routerules,externalservices", "--all");
 	}
 }

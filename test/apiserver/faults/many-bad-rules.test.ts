@@ -49,7 +49,7 @@ describe("ten thousand RouteRules of which a thousand are bad", function () {
 
 	after(async () => {
 		api?.[Symbol.dispose]();
-		await world?.[Symbol.asyncDispose]();
+		await world?.end();
 		await cluster?.[Symbol.asyncDispose]();
 	});
 
@@ -145,6 +145,11 @@ describe("ten thousand RouteRules of which a thousand are bad", function () {
 	});
 
 	it("say of themselves that they are live, or what is wrong with them, in one write each", async () => {
+		// A list of so many is read when it may be complete, as each takes the API server as long as a hundred writes.
+		await eventually(async () => {
+			const written = await replica.figure("lateen_kube_status_writes_total");
+			expect(written).to.be.at.least(rules);
+		}, 500_000);
 		const all = await eventually(async () => {
 			const now = await list();
 			const done = now.filter((rule) =>
