@@ -41,8 +41,9 @@ describe("a replica that starts on an API server", () => {
 		);
 		await kubectl(cluster, ["create", "namespace", namespace]);
 		await replica.ready;
+		// Objects of other suites on this API server have troubles of their own.
 		await eventually(async () =>
-			expect(await replica.problems()).to.deep.equal([]),
+			expect((await replica.problems()).join()).not.to.include(namespace),
 		);
 		expect(replica.failures).to.deep.equal([]);
 	}).timeout(90_000);
