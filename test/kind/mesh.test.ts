@@ -295,6 +295,71 @@ describe("Lateen in a cluster with pods", () => {
 		);
 	});
 
+	describe("with bookinfo", () => {
+		const sample = join(import.meta.dirname, "../../samples/bookinfo");
+		const objects = ["services.yaml", "rules"].flatMap((name) => [
+			"-f",
+			join(sample, name),
+		]);
+		/** What the page is made of, and for whom. */
+		const page = async (user: string): Promise<string> => {
+			const script = `fetch("http://localhost:9080/api/page", { headers: { cookie: "user=${user}" } }).then((got) => got.text()).then(console.log)`;
+			return await kubectl(cluster, [
+				...["exec", "productpage-v1", "-c", "app", "--"],
+				...["/usr/bin/node", "-e", script],
+			]);
+		};
+
+		before(async () => {
+			// Its objects say that they are in this namespace.
+			await kubectl(cluster, [
+				...["label", "namespace", "default", "lateen.dev/inject=true"],
+			]);
+			await kubectl(cluster, [
+				...["create", "configmap", "bookinfo"],
+				`--from-file=${join(sample, "apps")}`,
+			]);
+			await kubectl(cluster, ["apply", ...objects]);
+			const pods = ["productpage v1", "details v1", "ratings v1"].concat(
+				...["v1", "v2", "v3"].map((version) => `reviews ${version}`),
+			);
+			await kubectl(cluster, ["apply", "-f", "-"], list(...pods.map(bookinfo)));
+			await kubectl(cluster, [
+				...["wait", "pod", "-l", "bookinfo", "--for=condition=Ready"],
+				"--timeout=120s",
+			]);
+			await kubectl(cluster, [
+				...["wait", "routerule", "--all", "--for=condition=Programmed"],
+				"--timeout=60s",
+			]);
+		});
+
+		after(async () => {
+			await kubectl(cluster, ["delete", ...objects, "--ignore-not-found"]);
+			await kubectl(cluster, [
+				...["delete", "pod", "-l", "bookinfo", "--grace-period=1"],
+			]);
+			await kubectl(cluster, ["delete", "configmap", "bookinfo"]);
+			await kubectl(cluster, [
+				...["label", "namespace", "default", "lateen.dev/inject-"],
+			]);
+		});
+
+		it("shares readers among versions as its rules say", async () => {
+			const seen = new Set<string>();
+			await eventually(async () => {
+				seen.add(/"pod":"(reviews-v\d)"/.exec(await page(""))?.[1] ?? "");
+				expect([...seen].sort()).to.deep.equal(["reviews-v1", "reviews-v3"]);
+			}, PATIENCE_MS);
+		});
+
+		it("gives one reader the version of a rule of his own", async () => {
+			const jason = await page("jason");
+			expect(jason).to.contain('"pod":"reviews-v2"');
+			expect(jason).to.contain('"color":"black"');
+		});
+	});
+
 	describe("loses no request", () => {
 		/** Asks all the while, from a pod with a proxy, and expects all answers. */
 		const under = async (act: () => Promise<unknown>): Promise<Load> => {
@@ -502,6 +567,44 @@ function deployment(app: string, version: string, replicas: number): object {
 			replicas,
 			selector: { matchLabels: labels },
 			template: { metadata: { labels }, spec: podSpec(["serve"], version) },
+		},
+	};
+}
+
+/** A pod of the sample, by its service and version. */
+function bookinfo(what: string): object {
+	const [name = "", version = ""] = what.split(" ");
+	const pod = `${name}-${version}`;
+	const command = ["/usr/bin/node", `/app/${name}.ts`, "--listen"];
+	return {
+		apiVersion: "v1",
+		kind: "Pod",
+		metadata: {
+			name: pod,
+			namespace: "default",
+			labels: { app: name, version, bookinfo: "" },
+		},
+		spec: {
+			serviceAccountName: `bookinfo-${name}`,
+			containers: [
+				{
+					name: "app",
+					image: LATEEN_IMAGE,
+					imagePullPolicy: "Never",
+					command: [
+						...command,
+						"0.0.0.0:9080",
+						"--version",
+						version,
+						"--pod",
+						pod,
+					],
+					ports: [{ name: "http", containerPort: 9080 }],
+					volumeMounts: [{ name: "app", mountPath: "/app" }],
+					readinessProbe: { tcpSocket: { port: "http" }, periodSeconds: 1 },
+				},
+			],
+			volumes: [{ name: "app", configMap: { name: "bookinfo" } }],
 		},
 	};
 }
