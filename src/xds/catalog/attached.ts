@@ -134,12 +134,13 @@ export class Attached implements ProxyResources {
 
 	#follow(update: CatalogUpdate, homes: Homes): ChangedNames {
 		const before = this.#layers;
+		// First, so that new layers of the other edition find their twins.
+		const fullUpdate = this.#full && update.of(this.#full.home);
+		if (fullUpdate) this.#full?.update(fullUpdate, () => undefined);
 		const own = update.of(before.home);
 		const names = own?.changed
 			? before.update(own, (from, to) => this.#moved(from, to))
 			: noNames;
-		const fullUpdate = this.#full && update.of(this.#full.home);
-		if (fullUpdate) this.#full?.update(fullUpdate, () => undefined);
 		if (before.home === homes.actual) {
 			this.#countFull();
 			return names;
