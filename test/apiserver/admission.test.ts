@@ -272,9 +272,12 @@ describe("admission on a real API server", function () {
 	describe("when nobody answers", () => {
 		it("lets everything through at once when the webhook is down", async () => {
 			await replica[Symbol.asyncDispose]();
-			const startMs = performance.now();
-			await accepts();
-			expect(performance.now() - startMs).to.be.below(1500);
+			// A webhook that is waited for would take its two seconds each time.
+			await eventually(async () => {
+				const startMs = performance.now();
+				await accepts();
+				expect(performance.now() - startMs).to.be.below(1500);
+			}, 30_000);
 			replica = await startReplica(cluster, {
 				namespace: system,
 				port: replica.port,
@@ -507,7 +510,7 @@ describe("admission on a real API server", function () {
 					.join("\n")}`,
 			);
 		// What people wait for is mostly the API server; a busy machine must not fail this.
-		expect(timesMs[100]).to.be.below(100);
+		expect(timesMs[100]).to.be.below(500);
 		know(replica);
 	});
 });

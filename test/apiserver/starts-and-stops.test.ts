@@ -108,7 +108,7 @@ describe("a replica that starts on an API server", () => {
 		await replica.ready;
 		const startMs = performance.now();
 		await replica.stop();
-		expect(performance.now() - startMs).to.be.below(4000);
+		expect(performance.now() - startMs).to.be.below(10_000);
 		const holder = await kubectl(cluster, [
 			...["-n", namespace, "get", "lease", "lateen-leader"],
 			...["-o", "jsonpath={.spec.holderIdentity}"],

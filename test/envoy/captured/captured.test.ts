@@ -591,13 +591,16 @@ spec:
 		});
 
 		it("does not wait where the server speaks first and the port says TCP", async () => {
-			const talk = await client.namespace.call("talk", {
-				address: vip.mail,
-				port: 25,
+			// A wait would hold back every talk; a busy machine does only some.
+			await eventually(async () => {
+				const talk = await client.namespace.call("talk", {
+					address: vip.mail,
+					port: 25,
+				});
+				if (talk.kind === "closed") throw new Error(talk.why);
+				expect(talk.text).to.match(/^reviews-v[12] 127\.0\.0\.6 welcome$/);
+				expect(talk.afterMs).to.be.below(800);
 			});
-			if (talk.kind === "closed") throw new Error(talk.why);
-			expect(talk.text).to.match(/^reviews-v[12] 127\.0\.0\.6 welcome$/);
-			expect(talk.afterMs).to.be.below(800);
 		});
 
 		it("works on a port that does not say what it speaks, whoever speaks first", async () => {
@@ -717,10 +720,12 @@ spec:
 		});
 
 		it("speaks first to clients without a proxy without waiting", async () => {
-			const talk = await outside.call("talk", { address: v1, port: 2525 });
-			if (talk.kind === "closed") throw new Error(talk.why);
-			expect(talk.text).to.equal(`reviews-v1 ${byProxy} welcome`);
-			expect(talk.afterMs).to.be.below(800);
+			await eventually(async () => {
+				const talk = await outside.call("talk", { address: v1, port: 2525 });
+				if (talk.kind === "closed") throw new Error(talk.why);
+				expect(talk.text).to.equal(`reviews-v1 ${byProxy} welcome`);
+				expect(talk.afterMs).to.be.below(800);
+			});
 		});
 
 		it("is not harmed by connections to the ports of the capture", async () => {
