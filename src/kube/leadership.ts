@@ -1,5 +1,6 @@
 import { isRecord } from "../api/fields.ts";
 import type { Clock } from "../lib/clock.ts";
+import { pause } from "../lib/pause.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
 import type {
@@ -115,9 +116,11 @@ export class Leadership implements Leader {
 	 * Fails when: never.
 	 */
 	async run(signal: AbortSignal): Promise<void> {
+		const { clock, random } = this.#parts;
 		while (!signal.aborted) {
 			await this.#round(signal);
-			await this.#pause(signal);
+			const untilNextMs = this.#times.retryMs * (1 + jitter * random());
+			await pause(clock, untilNextMs, signal);
 		}
 		const { seen, held, isCurrent } = this.#candidacy;
 		this.#isStopped = true;
@@ -126,7 +129,7 @@ export class Leadership implements Leader {
 		await this.#ask(
 			{
 				op: "replace",
-				record: releasedRecord(seen.lease, this.#parts.clock.nowMs()),
+				record: releasedRecord(seen.lease, clock.nowMs()),
 				resourceVersion: seen.lease.resourceVersion,
 			},
 			new AbortController().signal,
@@ -280,26 +283,6 @@ export class Leadership implements Leader {
 	#moment(): Moment {
 		const { clock } = this.#parts;
 		return { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() };
-	}
-
-	#pause(signal: AbortSignal): Promise<void> {
-		const { clock, random } = this.#parts;
-		return new Promise((resolve) => {
-			if (signal.aborted) {
-				resolve();
-				return;
-			}
-			const finish = (): void => {
-				cancel();
-				signal.removeEventListener("abort", finish);
-				resolve();
-			};
-			const cancel = clock.after(
-				this.#times.retryMs * (1 + jitter * random()),
-				finish,
-			);
-			signal.addEventListener("abort", finish);
-		});
 	}
 }
 

@@ -18,6 +18,7 @@ import {
 } from "../api/proxy-report.ts";
 import type { Clock } from "../lib/clock.ts";
 import { isCancelled } from "../lib/is-cancelled.ts";
+import { pause } from "../lib/pause.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
 import { KubeError } from "./kube-error.ts";
@@ -80,24 +81,24 @@ export class ReplicaPresence {
 	 * Fails when: never; what the API server does not take is tried again.
 	 */
 	async run(signal: AbortSignal): Promise<void> {
+		const { clock, logger } = this.#parts;
 		let failed = 0;
 		while (!signal.aborted) {
 			try {
 				if (this.#isPresent.value) await this.#renew(signal);
 				else await this.#enter(signal);
-				if (failed > 0)
-					this.#parts.logger.info("Other replicas know of this one again.");
+				if (failed > 0) logger.info("Other replicas know of this one again.");
 				failed = 0;
-				await this.#pause(renewMs, signal);
+				await pause(clock, renewMs, signal);
 			} catch (error) {
 				if (isCancelled(error) && signal.aborted) break;
 				if (failed === 0)
-					this.#parts.logger.warn(
+					logger.warn(
 						"Other replicas do not hear that this one lives. Proxies are served as before, and it is tried again; but what they have does not count for the status of objects after 20 seconds.",
 						{ error },
 					);
 				failed += 1;
-				await this.#pause(retryMs, signal);
+				await pause(clock, retryMs, signal);
 			}
 		}
 		await this.#leave();
@@ -220,22 +221,6 @@ export class ReplicaPresence {
 				{ error },
 			);
 		}
-	}
-
-	#pause(delayMs: number, signal: AbortSignal): Promise<void> {
-		return new Promise((resolve) => {
-			if (signal.aborted) {
-				resolve();
-				return;
-			}
-			const finish = (): void => {
-				cancel();
-				signal.removeEventListener("abort", finish);
-				resolve();
-			};
-			const cancel = this.#parts.clock.after(delayMs, finish);
-			signal.addEventListener("abort", finish);
-		});
 	}
 }
 

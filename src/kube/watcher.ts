@@ -7,6 +7,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
+import { pause } from "../lib/pause.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { KubeConnection, KubeResponse } from "./connection.ts";
@@ -174,6 +175,7 @@ class DrivenWatcher<T> implements Watcher<T> {
 		const { metrics, clock } = this.#options;
 		if (activity.do === "wait") {
 			await pause(clock, activity.ms, signal);
+			signal.throwIfAborted();
 			return this.#feed({ type: "woken" });
 		}
 		metrics?.requests.add(1, { ...this.#labels, request: activity.do });
@@ -490,20 +492,4 @@ class ListPatience {
 		this.#hasEnded = true;
 		this.#cancel();
 	}
-}
-
-/** Waits; rejects when aborted. */
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-	return new Promise((resolve, reject) => {
-		const stop = (): void => {
-			cancel();
-			reject(signal.reason);
-		};
-		const cancel = clock.after(ms, () => {
-			signal.removeEventListener("abort", stop);
-			resolve();
-		});
-		if (signal.aborted) stop();
-		else signal.addEventListener("abort", stop, { once: true });
-	});
 }

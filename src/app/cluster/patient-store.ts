@@ -1,5 +1,6 @@
 import { KubeError } from "../../kube/kube-error.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { pause } from "../../lib/pause.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { LastGoodStore } from "../../store/last-good.ts";
 
@@ -39,7 +40,8 @@ export function patientStore(
 							"The last good forms of objects cannot be read from the API server. Proxies are not served before they are; it is tried again.",
 							{ error },
 						);
-					await pause(waitMs(error, failed), tools);
+					await pause(tools.clock, waitMs(error, failed), tools.signal);
+					tools.signal.throwIfAborted();
 				}
 			}
 		},
@@ -52,21 +54,4 @@ export function patientStore(
 function waitMs(error: unknown, failed: number): number {
 	const askedMs = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
 	return Math.min(maxWaitMs, Math.max(askedMs, firstWaitMs * 2 ** failed));
-}
-
-function pause(
-	delayMs: number,
-	{ clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<void> {
-	return new Promise((resolve, reject) => {
-		const aborted = (): void => {
-			cancel();
-			reject(signal.reason);
-		};
-		const cancel = clock.after(delayMs, () => {
-			signal.removeEventListener("abort", aborted);
-			resolve();
-		});
-		signal.addEventListener("abort", aborted, { once: true });
-	});
 }
