@@ -1,11 +1,14 @@
 /**
- * Runs the tests: `hack/test.ts all|fast|apiserver|kind [--grep TEXT] [PART OF A PATH]...`
+ * Runs the tests: `hack/test.ts all|fast|apiserver|kind [--grep TEXT] [--again] [PART OF A PATH]...`
  *
  * `fast` is what needs no Envoy and no process of its own; `all` is everything
  * but the tiers that have their own command; `apiserver` is what needs a real
  * Kubernetes API server, which all its files share; `kind` what needs pods that
  * run, in a cluster that they share. What is found is run: a file without a test
  * is a failure. The last line says `N passed, N failed`.
+ *
+ * With `--again`, a few files with real programs that failed while they shared
+ * the machine run once more, alone; what failed the first time is told in full.
  */
 import { globSync, mkdtempSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -21,6 +24,9 @@ import { firstStopSignal } from "./stop-signal.ts";
 import { type RanFile, runFiles, type TestGroup } from "./test/run-files.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+
+/** More failures than these are no accident. */
+const MOST_AGAIN = 3;
 
 /** Which files a tier runs, and in which way. */
 interface Tier {
@@ -55,7 +61,10 @@ const TIERS: Readonly<Record<string, Tier>> = {
 
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
-	options: { grep: { type: "string" } },
+	options: {
+		grep: { type: "string" },
+		again: { type: "boolean", default: false },
+	},
 });
 const [tierName = "", ...parts] = positionals;
 const tier = TIERS[tierName];
@@ -91,6 +100,8 @@ const groups: readonly TestGroup[] = [
 
 const startMs = performance.now();
 const results: RanFile[] = [];
+/** What failed at first and passed alone. */
+const unsteady: RanFile[] = [];
 /** Why the live tests could not run at all. */
 let setupFailure: string | undefined;
 /** Where the API server keeps its logs, if one runs. */
@@ -114,6 +125,24 @@ async function runGroups(): Promise<void> {
 		await runFiles(group, jobs, values.grep, (result) => {
 			results.push(result);
 			printResult(result);
+		});
+		if (values.again && group.isolated) await runFailedAgain(group);
+	}
+}
+
+async function runFailedAgain(group: TestGroup): Promise<void> {
+	const failed = results.filter(
+		({ file, failures }) => failures.length > 0 && group.files.includes(file),
+	);
+	if (failed.length > MOST_AGAIN) return;
+	for (const first of failed) {
+		console.log(`Once more, alone: ${relative(first.file)}`);
+		const files = [first.file];
+		await runFiles({ ...group, files }, 1, values.grep, (result) => {
+			printResult(result);
+			if (result.failures.length > 0) return;
+			unsteady.push(first);
+			results[results.indexOf(first)] = result;
 		});
 	}
 }
@@ -202,7 +231,7 @@ function printResult(result: RanFile): void {
 
 function printSummary(): void {
 	const failed = results.filter(({ failures }) => failures.length > 0);
-	for (const { file, failures, output } of failed) {
+	for (const { file, failures, output } of [...unsteady, ...failed]) {
 		for (const { title, text } of failures) {
 			console.log(
 				`\n${styleText("red", "✗")} ${styleText("bold", title)}\n  ${relative(file)}\n\n${indent(text)}`,
@@ -216,6 +245,10 @@ function printSummary(): void {
 		console.log(
 			`\n${styleText("red", "✗")} Not all tests ran. ${setupFailure}`,
 		);
+	}
+	if (unsteady.length > 0) {
+		console.log("\nFailed at first, as told above, and passed alone:");
+		for (const { file } of unsteady) console.log(`  ${relative(file)}`);
 	}
 	const skipped = results.flatMap((result) => result.skipped);
 	if (skipped.length > 0) {
