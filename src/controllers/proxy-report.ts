@@ -16,6 +16,7 @@ import type { ReportedObject } from "../api/proxy-report.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
 import type { Signal } from "../lib/signal.ts";
+import { type Rate, TokenBucket } from "../lib/token-bucket.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
 import type { HeldBack } from "../reconcilers/distribution.ts";
@@ -44,15 +45,12 @@ export interface ReportWriter {
 	): Promise<void>;
 }
 
-/** How often reports are decided and written. Milliseconds. */
-export interface ReportPace {
+/** How often reports are decided, and how many are written. Milliseconds. */
+export interface ReportPace extends Rate {
 	/** Changes that come closer together than `quietMs` are one; none waits longer than `maxMs`. */
 	readonly holdOff: HoldOff;
 	/** Least time between two reports on one object that is still under way. */
 	readonly progressMs: number;
-	/** Writes that may follow each other at once, and writes per second after that. */
-	readonly burst: number;
-	readonly perSecond: number;
 	/** Wait after a failed write; doubles with each further failure, up to 32 times as long. */
 	readonly retryMs: number;
 }
@@ -94,6 +92,7 @@ export interface ProxyReporterParts {
 export class ProxyReporter {
 	readonly #parts: ProxyReporterParts;
 	readonly #pace: ReportPace;
+	readonly #allowance: TokenBucket;
 	readonly #writes: Counter;
 	readonly #failures: Counter;
 	readonly #stops: (() => void)[] = [];
@@ -117,9 +116,6 @@ export class ProxyReporter {
 	#cancelSweep: (() => void) | undefined;
 	#cancelWrite: (() => void) | undefined;
 	#sweptMs = Number.NEGATIVE_INFINITY;
-	/** Writes that may be made at once, at `#countedMs`. */
-	#allowance: number;
-	#countedMs = 0;
 	#writing: Promise<void> | undefined;
 	#failed = 0;
 	#isPublished = false;
@@ -129,7 +125,7 @@ export class ProxyReporter {
 	constructor(parts: ProxyReporterParts) {
 		this.#parts = parts;
 		this.#pace = parts.pace ?? defaultReportPace;
-		this.#allowance = this.#pace.burst;
+		this.#allowance = new TokenBucket(parts.clock, this.#pace);
 		const { inputs, metrics } = parts;
 		this.#writes = metrics.counter(
 			"lateen_report_writes_total",
@@ -327,9 +323,8 @@ export class ProxyReporter {
 		if (this.#writing !== undefined || this.#cancelWrite !== undefined) return;
 		const [shard] = this.#unwritten;
 		if (shard === undefined) return;
-		const waitMs = this.#takeTurn();
-		if (waitMs > 0) {
-			this.#writeAfter(waitMs);
+		if (!this.#allowance.take()) {
+			this.#writeAfter(Math.ceil(this.#allowance.dueMs));
 			return;
 		}
 		this.#unwritten.delete(shard);
@@ -339,19 +334,6 @@ export class ProxyReporter {
 				() => this.#wrote(),
 				(error: unknown) => this.#couldNotWrite(shard, error),
 			);
-	}
-
-	/** Takes one write from the allowance; how long to wait when there is none. */
-	#takeTurn(): number {
-		const { burst, perSecond } = this.#pace;
-		const nowMs = this.#parts.clock.monotonicMs();
-		const earned = ((nowMs - this.#countedMs) * perSecond) / 1000;
-		this.#allowance = Math.min(burst, this.#allowance + earned);
-		this.#countedMs = nowMs;
-		if (this.#allowance < 1)
-			return Math.ceil(((1 - this.#allowance) * 1000) / perSecond);
-		this.#allowance -= 1;
-		return 0;
 	}
 
 	#writeAfter(delayMs: number): void {

@@ -16,6 +16,7 @@ import { isRecord } from "../api/fields.ts";
 import { type ObjectRef, printRef } from "../api/object-ref.ts";
 import { type ObjectStatus, printStatus } from "../api/status.ts";
 import type { Clock } from "../lib/clock.ts";
+import { TokenBucket } from "../lib/token-bucket.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
 import type { StatusWriter } from "../store/object-writer.ts";
@@ -26,7 +27,6 @@ import type { Leader } from "./leadership.ts";
 import { mergeStatus, type StatusMerge } from "./merge-status.ts";
 import type { ObjectClient } from "./object-client.ts";
 import { resourceOfKind } from "./resources.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import type { Urgency, WritePacer } from "./write-pacer.ts";
 
 /** The manager that our statuses are said by. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
+import { type Rate, TokenBucket } from "../lib/token-bucket.ts";
 import { KubeError } from "./kube-error.ts";
-import { type Rate, TokenBucket } from "./token-bucket.ts";
 
 /** How much a process writes at most. */
 export interface WritePace extends Rate {
