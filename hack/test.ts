@@ -80,6 +80,8 @@ const found = globSync("{src,hack,samples,bench,test}/**/*.test.ts", {
 	.filter((file) => parts.length === 0 || parts.some((p) => file.includes(p)))
 	.sort();
 const absolute = (file: string): string => join(ROOT, file);
+/** Files whose pods share a node run one after another: they wait for each other anyway. */
+const JOBS = tierName === "kind" ? 1 : availableParallelism();
 /** A server that starts on a busy machine takes its time, and a rollout more. */
 const LIVE_TIMEOUTS_MS: Readonly<Record<string, number>> = {
 	apiserver: 120_000,
@@ -121,7 +123,7 @@ async function runGroups(): Promise<void> {
 		if (group.files.length === 0) continue;
 		// Tests of the live group ask for it again, and then find it at once.
 		if (group.isolated && !(await hasEnvoy())) break;
-		const jobs = Math.min(availableParallelism(), group.files.length);
+		const jobs = Math.min(JOBS, group.files.length);
 		await runFiles(group, jobs, values.grep, (result) => {
 			results.push(result);
 			printResult(result);

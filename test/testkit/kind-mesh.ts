@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { eventually } from "./eventually.ts";
@@ -9,23 +10,29 @@ import { TemporaryFolder } from "./temporary-folder.ts";
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, "../..");
 const MANIFESTS = join(ROOT, "manifests/base");
+const { version } = JSON.parse(
+	readFileSync(join(ROOT, "package.json"), "utf8"),
+) as { readonly version: string };
 
 /** The image of the controller, which also has Node.js for programs of tests. */
-export const LATEEN_IMAGE = "lateen:0.1.0";
+export const LATEEN_IMAGE = `lateen:${version}`;
 
-/** Installs Lateen from `manifests/` with images that are built from this tree, and waits until all replicas are ready. */
+/**
+ * Installs Lateen from `manifests/` with images that are built from this tree,
+ * and waits until all replicas are ready.
+ *
+ * Guarantees: where it is installed already, whoever did it and however it was
+ *   changed since, it is as `manifests/` say afterwards; the images are built
+ *   once for each cluster.
+ */
 export async function installLateen(cluster: KindCluster): Promise<void> {
-	using folder = new TemporaryFolder();
-	await run(process.execPath, [
-		...[join(ROOT, "hack/image.ts"), "--out", folder.at("images")],
-		...["--tag", LATEEN_IMAGE.split(":")[1] ?? ""],
-	]);
-	for (const name of ["lateen", "lateen-proxy"]) {
-		await loadArchive(cluster, folder.at(`images/${name}.tar`));
-	}
+	await loadImages(cluster);
 	// A CRD that was made just now is not known at once.
 	await eventually(
-		() => kubectl(cluster, ["apply", "--server-side", "-k", MANIFESTS]),
+		() =>
+			kubectl(cluster, [
+				...["apply", "--server-side", "--force-conflicts", "-k", MANIFESTS],
+			]),
 		60_000,
 	);
 	await kubectl(cluster, [
@@ -34,9 +41,24 @@ export async function installLateen(cluster: KindCluster): Promise<void> {
 	]);
 }
 
-/** Removes everything that was installed. */
+/** Removes everything that was installed, but for the images. */
 export async function uninstallLateen(cluster: KindCluster): Promise<void> {
 	await kubectl(cluster, [
 		...["delete", "-k", MANIFESTS, "--ignore-not-found", "--timeout=120s"],
 	]);
+}
+
+/** Files that share a cluster run one after another, and in processes of their own. */
+async function loadImages(cluster: KindCluster): Promise<void> {
+	const loaded = `${cluster.kubeconfig}.images`;
+	if (existsSync(loaded)) return;
+	using folder = new TemporaryFolder();
+	await run(process.execPath, [
+		...[join(ROOT, "hack/image.ts"), "--out", folder.at("images")],
+		...["--tag", version],
+	]);
+	for (const name of ["lateen", "lateen-proxy"]) {
+		await loadArchive(cluster, folder.at(`images/${name}.tar`));
+	}
+	writeFileSync(loaded, "");
 }
