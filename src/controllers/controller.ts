@@ -8,6 +8,7 @@
  *
  * However often it is woken during a step, one more step follows, which sees everything.
  */
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -148,10 +149,7 @@ export class Controller implements AsyncDisposable {
 			// Whatever it died of, nobody waits for it any more.
 			if (abort.signal.aborted) return undefined;
 			figures.failures.add(1, { controller: name });
-			const delayMs = Math.min(
-				retry.firstMs * 2 ** Math.min(this.#failed, 16),
-				retry.mostMs,
-			);
+			const delayMs = backoffMs(this.#failed, retry.firstMs, retry.mostMs);
 			// The first failure often is a conflict with a change that is on its way here.
 			const level = this.#failed === 0 ? "debug" : "warn";
 			logger[level]("A controller could not do its work; it is tried again.", {

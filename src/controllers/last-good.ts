@@ -7,7 +7,9 @@
  *
  * Only the newest entry of an object waits, so a full disk costs no memory.
  */
+
 import type { ObjectRef } from "../api/object-ref.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger.ts";
 import type {
@@ -114,8 +116,9 @@ export class LastGoodKeeper implements AsyncDisposable {
 			this.#writing = this.#write().then(() => {
 				this.#writing = undefined;
 				if (this.#waiting.size === 0) return;
-				const doublings = Math.min(this.#failed, 5);
-				this.#schedule(doublings === 0 ? gatherMs : retryMs * 2 ** doublings);
+				this.#schedule(
+					this.#failed === 0 ? gatherMs : backoffMs(this.#failed, retryMs),
+				);
 			});
 		});
 	}

@@ -9,10 +9,12 @@
  * What is merely under way is told once a second at most: others wait for the
  * end of it, and until then they see that this replica reports an older form.
  */
+
 import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject, Objects } from "../api/objects.ts";
 import type { ReportedObject } from "../api/proxy-report.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
 import type { Signal } from "../lib/signal.ts";
@@ -361,7 +363,7 @@ export class ProxyReporter {
 				"Other replicas cannot be told what proxies have acknowledged. Proxies are served as before, and it is tried again; but objects are not reported as live meanwhile.",
 				{ error },
 			);
-		const waitMs = this.#pace.retryMs * 2 ** Math.min(this.#failed, 5);
+		const waitMs = backoffMs(this.#failed, this.#pace.retryMs);
 		this.#failed += 1;
 		if (!this.#stopped) this.#writeAfter(waitMs);
 	}

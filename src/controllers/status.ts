@@ -9,10 +9,12 @@
  * Only keys wait, so a thousand acknowledgements of one object are one decision,
  * made from what is true then.
  */
+
 import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject, InvalidObject, Objects } from "../api/objects.ts";
 import type { ObjectStatus } from "../api/status.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
@@ -430,7 +432,7 @@ export class StatusController {
 				"Statuses cannot be written; what is in force is not touched by that, and it is tried again.",
 				{ error, statuses: batch.size },
 			);
-		const waitMs = this.#pace.retryMs * 2 ** Math.min(this.#failedWrites, 5);
+		const waitMs = backoffMs(this.#failedWrites, this.#pace.retryMs);
 		this.#failedWrites += 1;
 		// Something newer was decided meanwhile, or the object is gone.
 		for (const [key, status] of batch)

@@ -8,10 +8,12 @@
  * object for as long as the API server keeps it (an hour by default), whoever
  * leads by then: a restart adds to the count and not to the list.
  */
+
 import { createHash } from "node:crypto";
 import { isRecord } from "../api/fields.ts";
 import type { NotedEvent } from "../api/object-event.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
@@ -246,7 +248,7 @@ export class KubeEventWriter implements EventWriter, Disposable {
 		series.tries += 1;
 		const mayPass = !(error instanceof KubeError) || error.retryable;
 		if (mayPass && series.tries < maxTries) {
-			series.cancel = clock.after(1000 * 2 ** (series.tries - 1), () => {
+			series.cancel = clock.after(backoffMs(series.tries - 1, 1000), () => {
 				series.cancel = undefined;
 				this.#tell(key, series);
 			});

@@ -3,10 +3,12 @@
  * owned by it, so that the one goes with the other. Where no garbage collector
  * runs, the leader sweeps.
  */
+
 import { createHash } from "node:crypto";
 import { isRecord } from "../api/fields.ts";
 import { type ObjectRef, printRef } from "../api/object-ref.ts";
 import type { ApiObject } from "../api/objects.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -140,10 +142,8 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 					"Last good forms in Kubernetes cannot be brought up to date; it is tried again.",
 					{ error },
 				);
-				this.#cancelRetry = clock.after(
-					retryMs * 2 ** Math.min(this.#failed, 5),
-					() => this.#begin(),
-				);
+				const waitMs = backoffMs(this.#failed, retryMs);
+				this.#cancelRetry = clock.after(waitMs, () => this.#begin());
 				this.#failed += 1;
 			},
 		);

@@ -16,6 +16,7 @@
  *
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
+import { backoffMs } from "../lib/backoff.ts";
 import type { KubeError } from "./kube-error.ts";
 
 /** What keeps a list from being current. */
@@ -413,10 +414,7 @@ function retry<T>(
 	const cost = doing === "stream" && problem.kind === "KUBE_SILENT" ? 2 : 1;
 	const longestMs =
 		problem.kind === "missing" ? MISSING_DELAY_MS : MAX_DELAY_MS;
-	const fullMs = Math.min(
-		longestMs,
-		FIRST_DELAY_MS * 2 ** Math.min(failures, 10),
-	);
+	const fullMs = backoffMs(failures, FIRST_DELAY_MS, longestMs);
 	const ownMs = fullMs * (0.5 + random / 2);
 	const askedMs = Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
 	return {

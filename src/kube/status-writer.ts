@@ -12,9 +12,11 @@
  * what its successor wrote; it conflicts, asks again, and does not lead. What the
  * successor had no reason to write again is watched, and put right when it changes.
  */
+
 import { isRecord } from "../api/fields.ts";
 import { type ObjectRef, printRef } from "../api/object-ref.ts";
 import { type ObjectStatus, printStatus } from "../api/status.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TokenBucket } from "../lib/token-bucket.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -221,7 +223,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 					"Statuses cannot be written to Kubernetes; it is tried again.",
 					{ error, statuses: keys.length },
 				);
-				const waitMs = retryMs * 2 ** Math.min(this.#failed, 5);
+				const waitMs = backoffMs(this.#failed, retryMs);
 				this.#failed += 1;
 				this.#after("retry", waitMs, () =>
 					this.#writeAlone([...this.#wanted.keys()]),

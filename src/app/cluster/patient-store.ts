@@ -1,4 +1,5 @@
 import { KubeError } from "../../kube/kube-error.ts";
+import { backoffMs } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { pause } from "../../lib/pause.ts";
 import type { Logger } from "../../observability/logger.ts";
@@ -53,5 +54,5 @@ export function patientStore(
 /** Doubles, but is no shorter than the API server asks for. */
 function waitMs(error: unknown, failed: number): number {
 	const askedMs = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
-	return Math.min(maxWaitMs, Math.max(askedMs, firstWaitMs * 2 ** failed));
+	return Math.min(maxWaitMs, Math.max(askedMs, backoffMs(failed, firstWaitMs)));
 }
