@@ -213,7 +213,11 @@ async function start(
 
 	const preview = new PreviewedMesh();
 	const abilities = watchAbilities({ connection, clock, logger }, stops);
-	const injection = new KnownInjection(namespace, () => abilities.value);
+	const injection = new KnownInjection(
+		namespace,
+		settings.proxyImage,
+		() => abilities.value,
+	);
 	const known = lateObjects();
 	const lastGood = stops.own(
 		new LastGoodObjects({

@@ -9,7 +9,7 @@ import {
 } from "../injector/inject-manifest.ts";
 import { kubernetesAbilities } from "../injector/kubernetes-abilities.ts";
 import { programVersion } from "../settings/program-version.ts";
-import { clientSchema } from "../settings/schema.ts";
+import { clientSchema, serveSchema } from "../settings/schema.ts";
 import { syntaxOf } from "../sources/manifest-file.ts";
 import { createPacer } from "../sources/pacer.ts";
 import { parseDocument } from "../sources/parse-document.ts";
@@ -57,6 +57,7 @@ export const injectCommand = defineCommand(
 				help: "Version of the Kubernetes that it is for: before 1.29 there are no native sidecars",
 			},
 			lateenNamespace: clientSchema.lateenNamespace,
+			proxyImage: serveSchema.proxyImage,
 			output: {
 				type: "choice",
 				values: ["yaml", "json"],
@@ -103,7 +104,10 @@ export const injectCommand = defineCommand(
 			version: programVersion,
 			defaultNamespace: values.namespace,
 			ownNamespace: values.lateenNamespace,
-			settings: settings.injection,
+			settings: {
+				...settings.injection,
+				proxyImage: settings.injection.proxyImage ?? values.proxyImage,
+			},
 			kubernetes: kubernetesAbilities({
 				major: Number(major),
 				minor: Number(minor),

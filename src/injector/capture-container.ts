@@ -1,6 +1,6 @@
 import { isSubnet } from "../api/ip-address.ts";
-import type { InjectionSpec } from "../api/mesh.ts";
 import { captureRules } from "./capture-rules.ts";
+import type { InjectionSettings } from "./context.ts";
 import type { Json } from "./json.ts";
 import { names, ports } from "./names.ts";
 import type { Steering } from "./steering.ts";
@@ -18,7 +18,7 @@ fi
 
 /** The init container that makes traffic go through the proxy; the only one with capabilities. */
 export function captureContainer(
-	settings: InjectionSpec,
+	settings: InjectionSettings,
 	steering: Steering,
 ): Json {
 	const { proxyUser, captureImage, proxyImage, imagePullPolicy } = settings;

@@ -9,13 +9,15 @@ export interface InjectionContext {
 	readonly namespace: string;
 	/** Of the control plane, whose pods are never injected. */
 	readonly ownNamespace: string;
-	/** `spec.injection` of the Mesh. */
-	readonly settings: InjectionSpec;
+	readonly settings: InjectionSettings;
 	/** What the API server, and so every kubelet of the cluster, can do. */
 	readonly kubernetes: KubernetesAbilities;
 	/** Makes Envoy's bootstrap, with the variables of `pod-variables.ts` where it names the pod. */
 	readonly makeBootstrap: MakeBootstrap;
 }
+
+/** `spec.injection` of the Mesh, and the image of the installation where it names none. */
+export type InjectionSettings = InjectionSpec & { readonly proxyImage: string };
 
 /** What depends on the version of Kubernetes. */
 export interface KubernetesAbilities {

@@ -1,3 +1,4 @@
+import { programVersion } from "./program-version.ts";
 import type { Schema } from "./setting.ts";
 
 const stateDir = {
@@ -67,6 +68,14 @@ export const serveSchema = {
 		placeholder: "URL",
 		help: "How the API server reaches the webhook when that is not through the Service `lateen`, such as `https://192.0.2.1:15017`",
 		reason: "In a cluster the Service leads to every replica.",
+	},
+	proxyImage: {
+		type: "text",
+		default: `lateen-proxy:${programVersion}`,
+		placeholder: "IMAGE",
+		help: "Image of the proxies that pods get, where the Mesh `default` names none",
+		reason:
+			"It is said where the image of Lateen itself is said, so that an upgrade changes both.",
 	},
 	healthListen: {
 		type: "address",

@@ -47,10 +47,10 @@ export async function startReplica(
 	const metrics = new MetricsRegistry();
 	const logger = silentLogger;
 	const preview = new PreviewedMesh();
-	const injection = new KnownInjection(options.namespace, () => ({
-		nativeSidecars: true,
-		sleepHooks: true,
-	}));
+	const injection = new KnownInjection(
+		...([options.namespace, "lateen-proxy:0.1.0"] as const),
+		() => ({ nativeSidecars: true, sleepHooks: true }),
+	);
 	injection.keep(objects());
 	const leads = new WritableSignal(options.leads ?? true);
 	const connection = stops.own(

@@ -12,7 +12,11 @@ export function injectContext(
 		version: "0.1.0",
 		namespace: "shop",
 		ownNamespace: "lateen-system",
-		settings: { ...defaultMesh().injection, ...settings },
+		settings: {
+			proxyImage: "lateen-proxy:0.1.0",
+			...defaultMesh().injection,
+			...settings,
+		},
 		kubernetes: { nativeSidecars: true, sleepHooks: true },
 		makeBootstrap: sidecarBootstrap,
 		...fields,

@@ -217,7 +217,6 @@ describe("validation", () => {
 			rootNamespace: "lateen-system",
 			outboundTraffic: "AllowAny",
 			injection: {
-				proxyImage: "lateen-proxy:0.1.0",
 				sidecar: "Auto",
 				proxyUser: 1337,
 				logLevel: "warning",

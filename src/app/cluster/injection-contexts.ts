@@ -9,18 +9,22 @@ import { sidecarBootstrap } from "../../xds/sidecar-bootstrap.ts";
 /** What new pods are injected with: the settings of the newest Mesh that was read. */
 export class KnownInjection {
 	readonly #ownNamespace: string;
+	readonly #proxyImage: string;
 	readonly #abilities: () => KubernetesAbilities | undefined;
 	#settings: InjectionSpec | undefined;
 
 	/**
 	 * @param ownNamespace of the control plane
+	 * @param proxyImage of pods, unless the Mesh names another
 	 * @param abilities of the API server; undefined before it was asked
 	 */
 	constructor(
 		ownNamespace: string,
+		proxyImage: string,
 		abilities: () => KubernetesAbilities | undefined,
 	) {
 		this.#ownNamespace = ownNamespace;
+		this.#proxyImage = proxyImage;
 		this.#abilities = abilities;
 	}
 
@@ -40,7 +44,10 @@ export class KnownInjection {
 			version: programVersion,
 			namespace,
 			ownNamespace: this.#ownNamespace,
-			settings,
+			settings: {
+				...settings,
+				proxyImage: settings.proxyImage ?? this.#proxyImage,
+			},
 			kubernetes,
 			makeBootstrap: sidecarBootstrap,
 		};
