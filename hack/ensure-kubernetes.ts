@@ -85,6 +85,12 @@ const PROGRAMS = {
 		folder: "coredns",
 		text: join(MODULE, "coredns", "main.go"),
 	},
+	helm: {
+		package: "helm.sh/helm/v4/cmd/helm",
+		source: join(MODULE, "helm"),
+		module: "helm.sh/helm/v4",
+		folder: "helm",
+	},
 	pause: {
 		package: "./pause",
 		source: MODULE,
@@ -108,6 +114,8 @@ const NODE = [
 	...["kube-proxy", "kubelet"],
 ] as const;
 const OURS = ["coredns", "pause", "probe"] as const;
+/** What a folder of programs need not have. */
+const ALWAYS_BUILT: readonly string[] = [...OURS, "helm"];
 
 /** Where the programs of a control plane are. */
 export type KubernetesPrograms = Readonly<
@@ -115,7 +123,7 @@ export type KubernetesPrograms = Readonly<
 >;
 
 /** Where the programs of a cluster with a node are. */
-export type NodePrograms = Readonly<Record<Program, string>>;
+export type NodePrograms = Readonly<Record<Exclude<Program, "helm">, string>>;
 
 /** The paths of a control plane's programs, after building what is missing. Throws `MissingPrerequisite`. */
 export async function ensureKubernetes(
@@ -136,6 +144,11 @@ export async function ensureProbe(signal?: AbortSignal): Promise<string> {
 	return (await ensureAll(["probe"], signal)).probe;
 }
 
+/** The path of Helm, which tries the chart, after building it. Throws `MissingPrerequisite`. */
+export async function ensureHelm(signal?: AbortSignal): Promise<string> {
+	return (await ensureAll(["helm"], signal)).helm;
+}
+
 async function ensureAll<P extends Program>(
 	names: readonly P[],
 	signal: AbortSignal | undefined,
@@ -149,7 +162,7 @@ async function ensureAll<P extends Program>(
 		names.map(
 			async (name): Promise<[P, string]> => [
 				name,
-				named !== undefined && named !== "" && !isOurs(name)
+				named !== undefined && named !== "" && !ALWAYS_BUILT.includes(name)
 					? join(named, name)
 					: join(cache, await folderOf(PROGRAMS[name]), name),
 			],
@@ -158,7 +171,7 @@ async function ensureAll<P extends Program>(
 	const paths = Object.fromEntries(found) as Record<P, string>;
 	const missing = await missingOf(names, paths);
 	if (named !== undefined && named !== "") {
-		const absent = missing.filter((name) => !isOurs(name));
+		const absent = missing.filter((name) => !ALWAYS_BUILT.includes(name));
 		if (absent.length > 0) {
 			throw new MissingPrerequisite(
 				`LATEEN_KUBERNETES is ${named}, which has no ${absent.join(", ")} that can be run. Correct it, or unset it to have them built.`,
@@ -316,10 +329,6 @@ async function checkGo(): Promise<void> {
 			`Go is too old: this machine has ${major}.${minor}. ${how}`,
 		);
 	}
-}
-
-function isOurs(name: Program): boolean {
-	return OURS.some((ours) => ours === name);
 }
 
 async function missingOf<P extends Program>(
