@@ -13,9 +13,9 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { ownKinds } from "../api/own-kinds.ts";
 import { controllerFigures } from "../controllers/controller.ts";
 import { Replicas } from "../controllers/replicas.ts";
-import { kindsWithStatus } from "../controllers/status.ts";
 import { KubeEventWriter } from "../kube/event-writer.ts";
 import { LastGoodObjects } from "../kube/last-good-objects.ts";
 import { Leadership } from "../kube/leadership.ts";
@@ -275,7 +275,7 @@ async function start(
 				{
 					...{ connection, clock },
 					leader: statusLeader,
-					kinds: kindsWithStatus.map((kind) => resources[kind]),
+					kinds: ownKinds.map((kind) => resources[kind]),
 					observe: (ref, seen) => writer.observe(ref, seen),
 					logger: logger.child({ part: "status" }),
 				},

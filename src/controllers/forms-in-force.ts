@@ -4,8 +4,9 @@ import type { MeshForms } from "../mesh/editions.ts";
 import { contentOf } from "../store/content-of.ts";
 import { refKey } from "../store/ref-key.ts";
 import { objectsFor } from "./held-forms.ts";
-import { changedObjects, isHeldKind, keptObjectAt } from "./held-kinds.ts";
+import { changedObjects, isHeldKind } from "./held-kinds.ts";
 import type { KeyedForm } from "./keyed-form.ts";
+import { ownObjectAt } from "./own-objects.ts";
 import type { Speaker } from "./verdicts.ts";
 
 /** The forms of objects that the mesh in force was built from, as each proxy gets them. */
@@ -21,7 +22,7 @@ export class FormsInForce {
 		this.#forms = forms;
 		const changed = changedObjects(this.#before?.objects, forms.objects);
 		for (const ref of changed) {
-			const object = keptObjectAt(forms.objects, ref);
+			const object = ownObjectAt(forms.objects, ref);
 			const key = refKey(ref);
 			const content = object && contentOf(object);
 			if (content === undefined || this.#since.get(key)?.content === content)
@@ -33,7 +34,7 @@ export class FormsInForce {
 	/** The object as the proxy gets it. */
 	objectAt(proxy: Speaker, ref: ObjectRef): ApiObject | undefined {
 		const objects = this.#objects(this.#forms, proxy);
-		return objects && keptObjectAt(objects, ref);
+		return ownObjectAt(objects, ref);
 	}
 
 	/** These objects as the proxy gets them; those that it does not get are left out. */
@@ -43,7 +44,7 @@ export class FormsInForce {
 		const forms = new Map<string, KeyedForm>();
 		for (const ref of refs) {
 			if (!isHeldKind(ref.kind)) continue;
-			const object = keptObjectAt(objects, ref);
+			const object = ownObjectAt(objects, ref);
 			if (object === undefined) continue;
 			const key = refKey(ref);
 			forms.set(key, { ref, key, content: contentOf(object) });

@@ -5,8 +5,9 @@ import type { EditionForms, MeshForms, Withheld } from "../mesh/editions.ts";
 import { decideEditions } from "../reconcilers/editions.ts";
 import { isHeldBack } from "../reconcilers/quarantine.ts";
 import { contentOf } from "../store/content-of.ts";
-import { keptObjectAt, type Substitute, substituted } from "./held-kinds.ts";
+import { type Substitute, substituted } from "./held-kinds.ts";
 import type { KnownObject } from "./known-object.ts";
+import { ownObjectAt } from "./own-objects.ts";
 import type { Question } from "./retries.ts";
 import type { Trials } from "./trials.ts";
 
@@ -40,7 +41,7 @@ export function doubtsAbout(
 	const suspended = trials.suspended;
 	for (const [key, one] of known) {
 		if (!one.isMarked && !suspended.has(key)) continue;
-		const object = keptObjectAt(objects, one.ref);
+		const object = ownObjectAt(objects, one.ref);
 		if (object === undefined) continue;
 		const content = contentOf(object);
 		const by = new Set([

@@ -5,21 +5,9 @@ import type { ApiObject, Objects } from "../api/objects.ts";
 /** Kinds that can be held back: what Envoy is told of them is freely written. */
 export const heldKinds = ["ExternalService", "RouteRule"] as const;
 
-/** Kinds of which the last good form outlives the process. */
-export const keptKinds = [...heldKinds, "Mesh"] as const;
-
 /** Whether objects of this kind can be held back. */
 export function isHeldKind(kind: string): kind is (typeof heldKinds)[number] {
 	return heldKinds.some((one) => one === kind);
-}
-
-/** The object as it is now, if it is of a kind whose form is kept. */
-export function keptObjectAt(
-	objects: Objects,
-	ref: ObjectRef,
-): ApiObject | undefined {
-	const kind = keptKinds.find((one) => one === ref.kind);
-	return kind === undefined ? undefined : objects[kind].get(objectKey(ref));
 }
 
 /** One object in another form; without it when there is none. */

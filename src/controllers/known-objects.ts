@@ -1,12 +1,11 @@
-import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject, InvalidObject, Objects } from "../api/objects.ts";
 import type { Signal } from "../lib/signal.ts";
 import { contentOf } from "../store/content-of.ts";
 import type { LastGood } from "../store/last-good.ts";
 import { refKey } from "../store/ref-key.ts";
-import { keptKinds, keptObjectAt } from "./held-kinds.ts";
 import { KnownObject } from "./known-object.ts";
+import { changedOwnObjects, ownObjectAt } from "./own-objects.ts";
 import { type FormsReader, noForms } from "./told-forms.ts";
 
 /** Takes what must outlive the process. */
@@ -88,7 +87,7 @@ export class KnownObjects {
 
 	/** The newest valid form of an object. */
 	formNow(ref: ObjectRef): ApiObject | undefined {
-		return keptObjectAt(this.#inputs.objects.value, ref);
+		return ownObjectAt(this.#inputs.objects.value, ref);
 	}
 
 	/** Whether the object says this now. */
@@ -108,20 +107,13 @@ export class KnownObjects {
 	/** Keeps the newest valid forms, and forgets objects that are gone. */
 	take(before: Objects | undefined, now: Objects): void {
 		const { invalid, allListed } = this.#inputs;
-		for (const kind of keptKinds) {
-			const old: ReadonlyMap<string, ApiObject> | undefined = before?.[kind];
-			const current: ReadonlyMap<string, ApiObject> = now[kind];
-			if (old === current) continue;
-			for (const [key, object] of current) {
-				if (old?.get(key) === object) continue;
-				const known = this.of(refOf(object));
+		for (const ref of changedOwnObjects(before, now)) {
+			const object = ownObjectAt(now, ref);
+			if (object !== undefined) {
+				const known = this.of(ref);
 				if (known.kept !== contentOf(object)) this.keep(known);
-			}
-			for (const [key, object] of old ?? []) {
-				const ref = refOf(object);
-				if (current.has(key) || invalid.value.has(refKey(ref))) continue;
-				if (allListed.value) this.#forget(ref);
-			}
+			} else if (allListed.value && !invalid.value.has(refKey(ref)))
+				this.#forget(ref);
 		}
 	}
 

@@ -7,7 +7,6 @@
  *
  * Only the newest entry of an object waits, so a full disk costs no memory.
  */
-
 import type { ObjectRef } from "../api/object-ref.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";

@@ -9,10 +9,10 @@
  * What is merely under way is told once a second at most: others wait for the
  * end of it, and until then they see that this replica reports an older form.
  */
-
 import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
-import type { ApiObject, Objects } from "../api/objects.ts";
+import type { Objects } from "../api/objects.ts";
+import { isOwnKind, ownKinds } from "../api/own-kinds.ts";
 import type { ReportedObject } from "../api/proxy-report.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -29,9 +29,12 @@ import {
 	shardOf,
 } from "../reconcilers/proxy-report.ts";
 import { refKey } from "../store/ref-key.ts";
+import { HeldOffCall } from "./held-off-call.ts";
 import type { HoldOff } from "./hold-off.ts";
 import type { MeshState } from "./mesh.ts";
-import { type DistributionReader, kindsWithStatus } from "./status.ts";
+import { changedOwnObjects, ownObjectAt } from "./own-objects.ts";
+import { SpacedCall } from "./spaced-call.ts";
+import type { DistributionReader } from "./status.ts";
 import { type FormsReader, noForms } from "./told-forms.ts";
 
 /** Puts reports where the other replicas read them. */
@@ -95,6 +98,9 @@ export class ProxyReporter {
 	readonly #parts: ProxyReporterParts;
 	readonly #pace: ReportPace;
 	readonly #allowance: TokenBucket;
+	readonly #decision: HeldOffCall;
+	/** A look at every object: not for each proxy of a thousand that come at once. */
+	readonly #sweep: SpacedCall;
 	readonly #writes: Counter;
 	readonly #failures: Counter;
 	readonly #stops: (() => void)[] = [];
@@ -113,11 +119,8 @@ export class ProxyReporter {
 	>();
 	#objects: Objects | undefined;
 	#heldBack: ReadonlyMap<string, HeldBack> = new Map();
-	#flush: { readonly firstMs: number; readonly cancel: () => void } | undefined;
 	#cancelLate: (() => void) | undefined;
-	#cancelSweep: (() => void) | undefined;
 	#cancelWrite: (() => void) | undefined;
-	#sweptMs = Number.NEGATIVE_INFINITY;
 	#writing: Promise<void> | undefined;
 	#failed = 0;
 	#isPublished = false;
@@ -127,8 +130,15 @@ export class ProxyReporter {
 	constructor(parts: ProxyReporterParts) {
 		this.#parts = parts;
 		this.#pace = parts.pace ?? defaultReportPace;
-		this.#allowance = new TokenBucket(parts.clock, this.#pace);
-		const { inputs, metrics } = parts;
+		const { inputs, clock, metrics } = parts;
+		this.#allowance = new TokenBucket(clock, this.#pace);
+		this.#decision = new HeldOffCall(clock, this.#pace.holdOff, () => {
+			this.#decide();
+			this.#write();
+		});
+		this.#sweep = new SpacedCall(clock, this.#pace.progressMs, () =>
+			this.#markAll(changedOwnObjects(undefined, this.#objects)),
+		);
 		this.#writes = metrics.counter(
 			"lateen_report_writes_total",
 			"Reports to other replicas that were written.",
@@ -141,7 +151,7 @@ export class ProxyReporter {
 			inputs.mesh.subscribe((state) => this.#takeObjects(state.objects)),
 			inputs.heldBack.subscribe((now) => this.#takeHeldBack(now)),
 			inputs.distribution.subscribe((refs) => this.#markAll(refs)),
-			inputs.distribution.subscribeTotals(() => this.#scheduleSweep()),
+			inputs.distribution.subscribeTotals(() => this.#sweep.ask()),
 			inputs.forms?.subscribe((refs) => this.#markAll(refs)) ??
 				(() => undefined),
 		);
@@ -152,9 +162,9 @@ export class ProxyReporter {
 	[Symbol.dispose](): void {
 		this.#stopped = true;
 		for (const stop of this.#stops.splice(0)) stop();
-		this.#flush?.cancel();
+		this.#decision.cancel();
+		this.#sweep.cancel();
 		this.#cancelLate?.();
-		this.#cancelSweep?.();
 		this.#cancelWrite?.();
 	}
 
@@ -166,7 +176,7 @@ export class ProxyReporter {
 	async publish(): Promise<void> {
 		this.#isPublished = false;
 		await this.#writing;
-		this.#flush?.cancel();
+		this.#decision.cancel();
 		this.#decide();
 		for (let shard = 0; shard < reportShards; shard++) {
 			this.#unwritten.delete(shard);
@@ -185,15 +195,7 @@ export class ProxyReporter {
 	#takeObjects(now: Objects | undefined): void {
 		const before = this.#objects;
 		this.#objects = now;
-		for (const kind of kindsWithStatus) {
-			const old: ReadonlyMap<string, ApiObject> | undefined = before?.[kind];
-			const current: ReadonlyMap<string, ApiObject> | undefined = now?.[kind];
-			if (old === current) continue;
-			for (const [key, object] of current ?? [])
-				if (old?.get(key) !== object) this.#mark(refOf(object));
-			for (const [key, object] of old ?? [])
-				if (current?.has(key) !== true) this.#mark(refOf(object));
-		}
+		this.#markAll(changedOwnObjects(before, now));
 	}
 
 	#takeHeldBack(now: ReadonlyMap<string, HeldBack>): void {
@@ -207,7 +209,7 @@ export class ProxyReporter {
 	}
 
 	#refAt(key: string): ObjectRef | undefined {
-		const kind = kindsWithStatus.find((one) => key.startsWith(`${one}/`));
+		const kind = ownKinds.find((one) => key.startsWith(`${one}/`));
 		if (kind === undefined) return undefined;
 		const object = this.#objects?.[kind].get(key.slice(kind.length + 1));
 		return object && refOf(object);
@@ -218,29 +220,12 @@ export class ProxyReporter {
 	}
 
 	#mark(ref: ObjectRef): void {
-		if (!kindsWithStatus.some((kind) => kind === ref.kind)) return;
+		if (!isOwnKind(ref.kind)) return;
 		this.#dirty.set(refKey(ref), ref);
-		if (this.#isPublished) this.#schedule();
-	}
-
-	#schedule(): void {
-		const { clock } = this.#parts;
-		const { quietMs, maxMs } = this.#pace.holdOff;
-		const nowMs = clock.monotonicMs();
-		const firstMs = this.#flush?.firstMs ?? nowMs;
-		const atMs = Math.min(nowMs + quietMs, firstMs + maxMs);
-		this.#flush?.cancel();
-		this.#flush = {
-			firstMs,
-			cancel: clock.after(Math.max(0, atMs - nowMs), () => {
-				this.#decide();
-				this.#write();
-			}),
-		};
+		if (this.#isPublished) this.#decision.ask();
 	}
 
 	#decide(): void {
-		this.#flush = undefined;
 		const dirty = this.#dirty;
 		this.#dirty = new Map();
 		for (const [key, ref] of dirty) this.#decideOne(key, ref);
@@ -278,7 +263,7 @@ export class ProxyReporter {
 	/** What is to be told of an object; undefined when there is none. */
 	#entryOf(key: string, ref: ObjectRef): ReportedObject | undefined {
 		const { distribution, forms } = this.#parts.inputs;
-		const object = objectAt(this.#objects, ref);
+		const object = ownObjectAt(this.#objects, ref);
 		if (object === undefined) return undefined;
 		const { generation, uid = "" } = object.metadata;
 		const held = this.#heldBack.get(key);
@@ -291,22 +276,6 @@ export class ProxyReporter {
 			distribution: distribution.of(ref),
 			heldBack,
 			...(forms?.of(ref) ?? noForms),
-		});
-	}
-
-	/** Looks at every object again: soon, but not for each proxy of a thousand that come at once. */
-	#scheduleSweep(): void {
-		if (this.#cancelSweep !== undefined) return;
-		const { clock } = this.#parts;
-		const dueMs = this.#sweptMs + this.#pace.progressMs - clock.monotonicMs();
-		this.#cancelSweep = clock.after(Math.max(0, dueMs), () => {
-			this.#cancelSweep = undefined;
-			this.#sweptMs = clock.monotonicMs();
-			for (const kind of kindsWithStatus) {
-				const current: ReadonlyMap<string, ApiObject> | undefined =
-					this.#objects?.[kind];
-				for (const object of current?.values() ?? []) this.#mark(refOf(object));
-			}
 		});
 	}
 
@@ -367,13 +336,4 @@ export class ProxyReporter {
 		this.#failed += 1;
 		if (!this.#stopped) this.#writeAfter(waitMs);
 	}
-}
-
-function objectAt(
-	objects: Objects | undefined,
-	{ kind, namespace, name }: ObjectRef,
-): ApiObject | undefined {
-	const known = kindsWithStatus.find((one) => one === kind);
-	if (objects === undefined || known === undefined) return undefined;
-	return objects[known].get(namespace === "" ? name : `${namespace}/${name}`);
 }

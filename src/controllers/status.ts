@@ -9,10 +9,9 @@
  * Only keys wait, so a thousand acknowledgements of one object are one decision,
  * made from what is true then.
  */
-
-import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
-import type { ApiObject, InvalidObject, Objects } from "../api/objects.ts";
+import type { InvalidObject, Objects } from "../api/objects.ts";
+import { isOwnKind } from "../api/own-kinds.ts";
 import type { ObjectStatus } from "../api/status.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -30,15 +29,11 @@ import { decideStatus } from "../reconcilers/status.ts";
 import { decideEvents } from "../reconcilers/status-events.ts";
 import type { EventWriter, StatusWriter } from "../store/object-writer.ts";
 import { refKey } from "../store/ref-key.ts";
+import { HeldOffCall } from "./held-off-call.ts";
 import type { HoldOff } from "./hold-off.ts";
 import type { MeshState } from "./mesh.ts";
-
-/** Kinds that have a status of ours. */
-export const kindsWithStatus = [
-	"ExternalService",
-	"Mesh",
-	"RouteRule",
-] as const;
+import { changedOwnObjects, ownObjectAt } from "./own-objects.ts";
+import { SpacedCall } from "./spaced-call.ts";
 
 /** Says how far objects have come among proxies. */
 export interface DistributionReader {
@@ -111,6 +106,9 @@ interface Said {
 export class StatusController {
 	readonly #parts: StatusControllerParts;
 	readonly #pace: StatusPace;
+	readonly #decision: HeldOffCall;
+	/** A look at every object: not for each proxy of a thousand that come at once. */
+	readonly #sweep: SpacedCall;
 	readonly #evaluations: Counter;
 	readonly #spent: Counter;
 	readonly #writes: Counter;
@@ -135,10 +133,7 @@ export class StatusController {
 	#objects: Objects | undefined;
 	#invalid: ReadonlyMap<string, InvalidObject> = new Map();
 	#heldBack: ReadonlyMap<string, HeldBack> = new Map();
-	#flush: { readonly firstMs: number; readonly cancel: () => void } | undefined;
 	#cancelLate: (() => void) | undefined;
-	#cancelSweep: (() => void) | undefined;
-	#sweptMs = Number.NEGATIVE_INFINITY;
 	#cancelRetry: (() => void) | undefined;
 	#failedWrites = 0;
 	#stopped = false;
@@ -148,7 +143,13 @@ export class StatusController {
 	constructor(parts: StatusControllerParts) {
 		this.#parts = parts;
 		this.#pace = parts.pace ?? defaultPace;
-		const { inputs, metrics } = parts;
+		const { inputs, clock, metrics } = parts;
+		this.#decision = new HeldOffCall(clock, this.#pace.holdOff, () =>
+			this.#decide(),
+		);
+		this.#sweep = new SpacedCall(clock, this.#pace.progressMs, () =>
+			this.#markAll([...this.#said.values()].map(({ status }) => status.ref)),
+		);
 		this.#evaluations = metrics.counter(
 			"lateen_status_decisions_total",
 			"Decisions about the status of one object.",
@@ -172,7 +173,7 @@ export class StatusController {
 				(() => undefined),
 			inputs.mesh.subscribe((state) => this.#takeMesh(state)),
 			inputs.distribution.subscribe((refs) => this.#markAll(refs)),
-			inputs.distribution.subscribeTotals(() => this.#scheduleSweep()),
+			inputs.distribution.subscribeTotals(() => this.#sweep.ask()),
 			inputs.allListed.subscribe(() => {
 				this.#schedule();
 				this.#lookWhetherComplete();
@@ -191,9 +192,9 @@ export class StatusController {
 	[Symbol.dispose](): void {
 		this.#stopped = true;
 		for (const stop of this.#stops.splice(0)) stop();
-		this.#flush?.cancel();
+		this.#decision.cancel();
+		this.#sweep.cancel();
 		this.#cancelLate?.();
-		this.#cancelSweep?.();
 		this.#cancelRetry?.();
 	}
 
@@ -201,15 +202,7 @@ export class StatusController {
 		const now = this.#parts.inputs.objects.value;
 		const before = this.#objects;
 		this.#objects = now;
-		for (const kind of kindsWithStatus) {
-			const old: ReadonlyMap<string, ApiObject> | undefined = before?.[kind];
-			const current: ReadonlyMap<string, ApiObject> = now[kind];
-			if (old === current) continue;
-			for (const [key, object] of current)
-				if (old?.get(key) !== object) this.#mark(refOf(object));
-			for (const [key, object] of old ?? [])
-				if (!current.has(key)) this.#mark(refOf(object));
-		}
+		this.#markAll(changedOwnObjects(before, now));
 	}
 
 	#takeInvalid(): void {
@@ -256,28 +249,17 @@ export class StatusController {
 	}
 
 	#mark(ref: ObjectRef): void {
-		if (!isKindWithStatus(ref.kind)) return;
+		if (!isOwnKind(ref.kind)) return;
 		this.#dirty.set(refKey(ref), ref);
 		this.#schedule();
 	}
 
-	/** Plans the next flush: after a quiet time, but not too late for the first change that waits. */
 	#schedule(): void {
-		const { clock, inputs } = this.#parts;
-		if (this.#dirty.size === 0 || !inputs.allListed.value) return;
-		const { quietMs, maxMs } = this.#pace.holdOff;
-		const nowMs = clock.monotonicMs();
-		const firstMs = this.#flush?.firstMs ?? nowMs;
-		const atMs = Math.min(nowMs + quietMs, firstMs + maxMs);
-		this.#flush?.cancel();
-		this.#flush = {
-			firstMs,
-			cancel: clock.after(Math.max(0, atMs - nowMs), () => this.#decide()),
-		};
+		if (this.#dirty.size > 0 && this.#parts.inputs.allListed.value)
+			this.#decision.ask();
 	}
 
 	#decide(): void {
-		this.#flush = undefined;
 		const startMs = this.#parts.clock.monotonicMs();
 		const dirty = this.#dirty;
 		this.#dirty = new Map();
@@ -307,7 +289,7 @@ export class StatusController {
 	/** Answers whether the object still exists. */
 	#decideOne(key: string, ref: ObjectRef): boolean {
 		const { inputs, clock, events } = this.#parts;
-		const good = objectAt(inputs.objects.value, ref);
+		const good = ownObjectAt(inputs.objects.value, ref);
 		const invalid = inputs.invalid.value.get(key);
 		if (good === undefined && invalid === undefined) {
 			this.#said.delete(key);
@@ -318,7 +300,8 @@ export class StatusController {
 			return false;
 		}
 		const isBuilt =
-			good === undefined || objectAt(inputs.mesh.value.objects, ref) === good;
+			good === undefined ||
+			ownObjectAt(inputs.mesh.value.objects, ref) === good;
 		if (isBuilt) this.#unbuilt.delete(key);
 		else this.#unbuilt.set(key, ref);
 		const goodGeneration = good?.metadata.generation;
@@ -380,18 +363,6 @@ export class StatusController {
 		this.#unwritten.set(key, next.status);
 	}
 
-	/** Looks at every object again: soon, but not for each proxy of a thousand that come at once. */
-	#scheduleSweep(): void {
-		if (this.#cancelSweep !== undefined) return;
-		const { clock } = this.#parts;
-		const dueMs = this.#sweptMs + this.#pace.progressMs - clock.monotonicMs();
-		this.#cancelSweep = clock.after(Math.max(0, dueMs), () => {
-			this.#cancelSweep = undefined;
-			this.#sweptMs = clock.monotonicMs();
-			this.#markAll([...this.#said.values()].map(({ status }) => status.ref));
-		});
-	}
-
 	/** Looks again at what only moves on: nobody tells of each acknowledgement, only of the last. */
 	#scheduleLate(): void {
 		if (this.#cancelLate !== undefined) return;
@@ -444,20 +415,6 @@ export class StatusController {
 			this.#write();
 		});
 	}
-}
-
-function isKindWithStatus(
-	kind: string,
-): kind is (typeof kindsWithStatus)[number] {
-	return kindsWithStatus.some((one) => one === kind);
-}
-
-function objectAt(
-	objects: Objects | undefined,
-	{ kind, namespace, name }: ObjectRef,
-): ApiObject | undefined {
-	if (objects === undefined || !isKindWithStatus(kind)) return undefined;
-	return objects[kind].get(namespace === "" ? name : `${namespace}/${name}`);
 }
 
 function failureText({ failure }: MeshState): string | undefined {

@@ -3,7 +3,6 @@
  * owned by it, so that the one goes with the other. Where no garbage collector
  * runs, the leader sweeps.
  */
-
 import { createHash } from "node:crypto";
 import { isRecord } from "../api/fields.ts";
 import { type ObjectRef, printRef } from "../api/object-ref.ts";
