@@ -1,8 +1,9 @@
+import type { OwnKind } from "../api/own-kinds.ts";
 import { nearestName } from "../lib/nearest-name.ts";
 
 /** A kind that has a status, and every name people type for it. */
 export interface StatusKind {
-	readonly kind: "RouteRule" | "ExternalService" | "Mesh";
+	readonly kind: OwnKind;
 	readonly plural: string;
 	/** All in small letters, the plural first. */
 	readonly names: readonly string[];

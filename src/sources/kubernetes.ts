@@ -4,6 +4,7 @@
  *   watch ─ whole object ─▶ projectObject ─ used fields ─▶ kept, if new ─▶ Change[]
  */
 import { getHeapStatistics } from "node:v8";
+import { meshKinds } from "../api/mesh-kinds.ts";
 import { refOf } from "../api/metadata.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { Change, Kind } from "../api/objects.ts";
@@ -27,7 +28,7 @@ export interface KubernetesOptions {
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly metrics?: WatchMetrics;
-	/** By default the six that a mesh is built from. */
+	/** By default those that a mesh is built from. */
 	readonly kinds?: readonly Kind[];
 	/** Of each kind; by default half a million objects and a tenth of what the process may use as heap. */
 	readonly limits?: WatchLimits;
@@ -52,15 +53,6 @@ export interface KubernetesSource extends Source {
 	/** When the server was last heard of: milliseconds since the epoch. */
 	readonly lastEventMs: number | undefined;
 }
-
-const MESH_KINDS: readonly Kind[] = [
-	"RouteRule",
-	"ExternalService",
-	"Mesh",
-	"Service",
-	"EndpointSlice",
-	"Pod",
-];
 
 /**
  * A source over an API server.
@@ -107,7 +99,7 @@ class KubernetesRun {
 		const maxBytes = getHeapStatistics().heap_size_limit / 10;
 		const limits = options.limits ?? { maxObjects: 500_000, maxBytes };
 		this.#watchers = new Map(
-			(options.kinds ?? MESH_KINDS).map((kind) => [
+			(options.kinds ?? meshKinds).map((kind) => [
 				kind,
 				watch<Projected>({
 					...options,

@@ -1,3 +1,4 @@
+import { meshKinds } from "../../api/mesh-kinds.ts";
 import { objectKey } from "../../api/object-ref.ts";
 import type { ApiObject, Kind, Objects } from "../../api/objects.ts";
 import type { ObjectClient } from "../../kube/object-client.ts";
@@ -6,20 +7,12 @@ import { createInterner } from "../../sources/intern.ts";
 import { projectObject } from "../../sources/project-object.ts";
 import { emptyObjects } from "../../store/empty-objects.ts";
 
-/** What a mesh is made of. */
-const kinds = [
-	"RouteRule",
-	"ExternalService",
-	"Mesh",
-	"Service",
-	"EndpointSlice",
-	"Pod",
-] as const satisfies readonly Kind[];
-
 /** Every good object of the API server that a mesh is made of. */
 export async function clusterObjects(client: ObjectClient): Promise<Objects> {
 	const lists = await Promise.all(
-		kinds.map(async (kind) => [kind, await objectsOf(kind, client)] as const),
+		meshKinds.map(
+			async (kind) => [kind, await objectsOf(kind, client)] as const,
+		),
 	);
 	return { ...emptyObjects(), ...Object.fromEntries(lists) };
 }
