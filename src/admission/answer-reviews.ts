@@ -1,10 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { HttpHandler, HttpResponse } from "../lib/handler.ts";
 import type { Logger } from "../observability/logger.ts";
-import {
-	type MetricsRegistry,
-	secondsBuckets,
-} from "../observability/metrics.ts";
+import type { Histogram } from "../observability/metrics.ts";
 import { type AdmissionRequest, parseReview } from "./review.ts";
 
 /** Largest review in bytes: an object of 1.5 MiB, which is what etcd takes, as it is and as it was, and who asks. */
@@ -14,11 +11,10 @@ export const maxReviewBytes = 4 * 1024 * 1024;
 export interface ReviewParts {
 	/** Where it answers. */
 	readonly path: string;
-	/** Of the histogram of what answers take, by result. */
-	readonly metric: { readonly name: string; readonly help: string };
+	/** What answers take, by result. */
+	readonly seconds: Histogram<"result">;
 	readonly clock: Clock;
 	readonly logger: Logger;
-	readonly metrics: MetricsRegistry;
 	/** The answer, or in a sentence why there is none yet. */
 	readonly answer: (request: AdmissionRequest) => Answered | Unanswered;
 }
@@ -41,8 +37,7 @@ export interface Unanswered {
  * Guarantees: nothing of what an object holds reaches the log.
  */
 export function answerReviews(parts: ReviewParts): HttpHandler {
-	const { path: own, metric, clock, logger, metrics, answer } = parts;
-	const seconds = metrics.histogram(metric.name, metric.help, secondsBuckets);
+	const { path: own, seconds, clock, logger, answer } = parts;
 	return async ({ method, path, body }) => {
 		if (path !== own) return failure(404, `There is only ${own} here.`);
 		if (method !== "POST")

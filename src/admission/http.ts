@@ -6,7 +6,10 @@ import { printRef } from "../api/object-ref.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HttpHandler } from "../lib/handler.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { MetricsRegistry } from "../observability/metrics.ts";
+import {
+	type MetricsRegistry,
+	secondsBuckets,
+} from "../observability/metrics.ts";
 import { answerReviews } from "./answer-reviews.ts";
 import { judge } from "./judge.ts";
 import type { MeshPreview } from "./mesh-preview.ts";
@@ -34,10 +37,12 @@ export function admissionApi(parts: AdmissionParts): HttpHandler {
 	return answerReviews({
 		...parts,
 		path: validatePath,
-		metric: {
-			name: "lateen_admission_seconds",
-			help: "Time to answer one AdmissionReview, by result (allowed, refused or malformed).",
-		},
+		seconds: parts.metrics.histogram(
+			"lateen_admission_seconds",
+			"Time to answer whether one object is valid, by result: allowed, refused or malformed.",
+			secondsBuckets,
+			["result"],
+		),
 		answer: (request) => {
 			const verdict = judge(request, preview, clock.nowMs());
 			if (!verdict.allowed)

@@ -9,7 +9,10 @@ import { jsonPatch } from "../injector/json-patch.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HttpHandler } from "../lib/handler.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { MetricsRegistry } from "../observability/metrics.ts";
+import {
+	type MetricsRegistry,
+	secondsBuckets,
+} from "../observability/metrics.ts";
 import { answerReviews } from "./answer-reviews.ts";
 import { type Fields, isJsonObject, textOf } from "./json-object.ts";
 import { printAnswer } from "./print-answer.ts";
@@ -38,10 +41,12 @@ export function injectionApi(parts: InjectionParts): HttpHandler {
 	return answerReviews({
 		...parts,
 		path: mutatePath,
-		metric: {
-			name: "lateen_injection_seconds",
-			help: "Time to answer for one pod, by result (injected, skipped, refused, ignored, unavailable or malformed).",
-		},
+		seconds: parts.metrics.histogram(
+			"lateen_injection_seconds",
+			"Time to answer for one new pod, by result: injected, skipped, refused, ignored, unavailable or malformed.",
+			secondsBuckets,
+			["result"],
+		),
 		answer: (request) => {
 			const { uid, object, namespace } = request;
 			if (object === undefined || !isNewPod(request, object))

@@ -86,7 +86,7 @@ describe("Controller", () => {
 			expect(bench.seen).to.have.length(before + 1);
 		}
 		expect(bench.metrics.print()).to.match(
-			/lateen_controller_failures_total\{controller="bench"\} 9/,
+			/lateen_controller_retries_total\{controller="bench"\} 9/,
 		);
 	});
 

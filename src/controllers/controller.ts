@@ -12,7 +12,8 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
+import type { MetricsRegistry } from "../observability/metrics.ts";
+import { QueueFigures, type QueueParts } from "./queue-figures.ts";
 
 /** Says whether this process may write. */
 export interface Leader {
@@ -22,24 +23,12 @@ export interface Leader {
 	readonly state: Signal<boolean>;
 }
 
-/** Figures that all controllers share; made once. */
-export interface ControllerFigures {
-	readonly steps: Counter;
-	readonly failures: Counter;
-}
+/** Makes the figures of one controller. */
+export type ControllerFigures = (parts: QueueParts) => QueueFigures;
 
 /** Makes the figures of controllers. */
 export function controllerFigures(metrics: MetricsRegistry): ControllerFigures {
-	return {
-		steps: metrics.counter(
-			"lateen_controller_steps_total",
-			"Looks of a controller at its subject, by controller.",
-		),
-		failures: metrics.counter(
-			"lateen_controller_failures_total",
-			"Steps of a controller that failed and are tried again, by controller.",
-		),
-	};
+	return (parts) => new QueueFigures(metrics, parts);
 }
 
 /** What a controller works with. */
@@ -69,6 +58,7 @@ const retry = { firstMs: 500, mostMs: 60_000 } as const;
  */
 export class Controller implements AsyncDisposable {
 	readonly #parts: ControllerParts;
+	readonly #figures: QueueFigures;
 	readonly #stops: (() => void)[];
 	#running: Promise<void> | undefined;
 	#abort: AbortController | undefined;
@@ -80,6 +70,11 @@ export class Controller implements AsyncDisposable {
 	/** Starts at once. */
 	constructor(parts: ControllerParts) {
 		this.#parts = parts;
+		this.#figures = parts.figures({
+			controller: parts.name,
+			depth: () => (this.#isWoken || this.#running !== undefined ? 1 : 0),
+			clock: parts.clock,
+		});
 		this.#stops = [
 			...parts.inputs.map((input) => input.subscribe(() => this.#wake())),
 			parts.leader.state.subscribe((leads) => {
@@ -101,6 +96,7 @@ export class Controller implements AsyncDisposable {
 		this.#cancelTimer?.();
 		this.#cancelTimer = undefined;
 		this.#abort?.abort();
+		this.#figures.dropped();
 		// A later term begins without the failures of this one, and without their wait.
 		this.#failed = 0;
 	}
@@ -108,6 +104,7 @@ export class Controller implements AsyncDisposable {
 	#wake(): void {
 		if (this.#isStopped || !this.#parts.leader.isLeader()) return;
 		this.#isWoken = true;
+		this.#figures.added();
 		// What failed waits for its time: a change that comes every second must not undo the backoff.
 		if (this.#running !== undefined || this.#failed > 0) return;
 		this.#running = this.#run();
@@ -136,10 +133,10 @@ export class Controller implements AsyncDisposable {
 	}
 
 	async #step(): Promise<number | undefined> {
-		const { name, step, logger, figures } = this.#parts;
+		const { name, step, logger } = this.#parts;
 		const abort = new AbortController();
 		this.#abort = abort;
-		figures.steps.add(1, { controller: name });
+		this.#figures.began();
 		try {
 			const delayMs = await step(abort.signal);
 			if (this.#failed > 0) logger.info("A controller works again.", { name });
@@ -148,7 +145,7 @@ export class Controller implements AsyncDisposable {
 		} catch (error) {
 			// Whatever it died of, nobody waits for it any more.
 			if (abort.signal.aborted) return undefined;
-			figures.failures.add(1, { controller: name });
+			this.#figures.failed();
 			const delayMs = backoffMs(this.#failed, retry.firstMs, retry.mostMs);
 			// The first failure often is a conflict with a change that is on its way here.
 			const level = this.#failed === 0 ? "debug" : "warn";
@@ -160,6 +157,7 @@ export class Controller implements AsyncDisposable {
 			this.#failed += 1;
 			return delayMs;
 		} finally {
+			this.#figures.ended();
 			this.#abort = undefined;
 		}
 	}

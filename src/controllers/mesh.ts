@@ -20,6 +20,7 @@ import {
 	secondsBuckets,
 } from "../observability/metrics.ts";
 import { buildTimeMs, type HoldOff } from "./hold-off.ts";
+import { QueueFigures } from "./queue-figures.ts";
 
 /** What a build makes of all objects. */
 export interface BuiltMesh {
@@ -81,7 +82,8 @@ export class MeshController<Built extends BuiltMesh> {
 		builds: 0,
 		failure: undefined,
 	});
-	readonly #builds: Counter;
+	readonly #builds: Counter<"result">;
+	readonly #queue: QueueFigures;
 	readonly #seconds: Histogram;
 	readonly #failing: Gauge;
 	readonly #stops: (() => void)[] = [];
@@ -105,13 +107,19 @@ export class MeshController<Built extends BuiltMesh> {
 		this.#seen = inputs.objects.value;
 		this.#builds = metrics.counter(
 			"lateen_mesh_builds_total",
-			"Builds of the mesh, by result (ok or failed).",
+			"Builds of the mesh, by result: ok or failed.",
+			["result"],
 		);
 		this.#seconds = metrics.histogram(
 			"lateen_mesh_build_seconds",
 			"Time of one build of the mesh, until it is in force.",
 			secondsBuckets,
 		);
+		this.#queue = new QueueFigures(metrics, {
+			controller: "mesh",
+			depth: () => (this.#waiting === undefined ? 0 : 1),
+			clock: parts.clock,
+		});
 		this.#failing = metrics.gauge(
 			"lateen_mesh_build_failing",
 			"1 while the newest objects could not be built and an older mesh is in force.",
@@ -141,6 +149,7 @@ export class MeshController<Built extends BuiltMesh> {
 		this.#seen = objects;
 		if (!this.#parts.inputs.allListed.value) return;
 		const { clock, holdOff } = this.#parts;
+		this.#queue.added();
 		const nowMs = clock.monotonicMs();
 		const before = this.#waiting;
 		before?.cancel();
@@ -161,6 +170,7 @@ export class MeshController<Built extends BuiltMesh> {
 		this.#waiting = undefined;
 		const before = this.#state.value;
 		const startMs = clock.monotonicMs();
+		this.#queue.began();
 		try {
 			const objects = inputs.objects.value;
 			const built = build(objects, this.#built);
@@ -197,6 +207,7 @@ export class MeshController<Built extends BuiltMesh> {
 				{ error },
 			);
 		} finally {
+			this.#queue.ended();
 			this.#builtMs = clock.monotonicMs();
 		}
 	}

@@ -30,8 +30,15 @@ export function followServingSecret(parts: {
 		"lateen_serving_certificate_expires_timestamp_seconds",
 		"When the serving certificate in use expires; seconds since the epoch.",
 	);
+	const authorityExpires = metrics.gauge(
+		"lateen_serving_authority_expires_timestamp_seconds",
+		"When the authority that signs the serving certificate expires; seconds since the epoch.",
+	);
 	const take = (seen: Watched<ServingSecret>): void => {
 		if (seen.state !== "present") return;
+		const authority = parseCertificate(seen.value.authorities);
+		if ("facts" in authority)
+			authorityExpires.set(Math.floor(authority.facts.notAfterMs / 1000));
 		const { certificate, key } = seen.value;
 		const current = material.value;
 		if (current?.cert === certificate && current.key.equals(key)) return;

@@ -70,6 +70,7 @@ export class Leadership implements Leader {
 	readonly #state = new WritableSignal(false);
 	readonly #problem = new WritableSignal<KubeError | undefined>(undefined);
 	readonly #leads: Gauge;
+	readonly #transitions: Counter<"to">;
 	readonly #failures: Counter;
 	#candidacy: Candidacy = newCandidacy;
 	#cancelDeadline: (() => void) | undefined;
@@ -83,6 +84,12 @@ export class Leadership implements Leader {
 			"lateen_leader",
 			"1 on the replica that writes to Kubernetes, 0 on the others.",
 		);
+		this.#transitions = parts.metrics.counter(
+			"lateen_leader_transitions_total",
+			"How often this replica began to lead (to leader) and no longer did (to follower).",
+			["to"],
+		);
+		for (const to of ["leader", "follower"]) this.#transitions.add(0, { to });
 		this.#failures = parts.metrics.counter(
 			"lateen_lease_failures_total",
 			"Requests about the leader's Lease that failed.",
@@ -272,6 +279,7 @@ export class Leadership implements Leader {
 		}
 		if (isLeader !== this.#state.value) {
 			this.#leads.set(isLeader ? 1 : 0);
+			this.#transitions.add(1, { to: isLeader ? "leader" : "follower" });
 			if (isLeader) logger.info("This replica leads.", { identity });
 			else if (this.#isStopped) logger.info("This replica gives up the lead.");
 			else

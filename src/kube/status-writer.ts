@@ -12,7 +12,6 @@
  * what its successor wrote; it conflicts, asks again, and does not lead. What the
  * successor had no reason to write again is watched, and put right when it changes.
  */
-
 import { isRecord } from "../api/fields.ts";
 import { type ObjectRef, printRef } from "../api/object-ref.ts";
 import { type ObjectStatus, printStatus } from "../api/status.ts";
@@ -99,7 +98,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	readonly #writes: Counter;
 	readonly #skips: Counter;
 	readonly #conflicts: Counter;
-	readonly #refusals: Counter;
+	readonly #refusals: Counter<"code">;
 	/** The newest status of each object, whether it could be written or not. */
 	readonly #wanted = new Map<string, ObjectStatus>();
 	/** What the server has, as far as it is known; only while this replica leads. */
@@ -144,7 +143,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 		);
 		this.#refusals = metrics.counter(
 			"lateen_kube_status_refusals_total",
-			"Statuses that Kubernetes refused.",
+			"Statuses that Kubernetes refused, by error code.",
+			["code"],
 		);
 		this.#stopState = leader.state.subscribe((leads) =>
 			leads ? this.#begin() : this.#end(),

@@ -445,7 +445,7 @@ describe("TokenReviewer", () => {
 		const text = metrics.print();
 		for (const outcome of ["accepted", "known", "malformed"]) {
 			expect(text).to.contain(
-				`lateen_token_reviews_total{outcome="${outcome}"} 1`,
+				`lateen_token_reviews_total{of="proxies",outcome="${outcome}"} 1`,
 			);
 		}
 	});

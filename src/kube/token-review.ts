@@ -127,12 +127,11 @@ export class TokenReviewer implements Disposable {
 		this.#refused = new LeastRecentlyUsed(this.#limits.maxKnown);
 		const of = options.of ?? "proxies";
 		const counter = options.metrics.counter(
-			of === "proxies"
-				? "lateen_token_reviews_total"
-				: "lateen_reader_token_reviews_total",
-			`Tokens of ${of}, by what the API server said or why it was not asked`,
+			"lateen_token_reviews_total",
+			"Tokens that were shown, by whose they were to be (proxies or readers) and by what the API server said or why it was not asked.",
+			["of", "outcome"],
 		);
-		this.#count = (outcome) => counter.add(1, { outcome });
+		this.#count = (outcome) => counter.add(1, { of, outcome });
 	}
 
 	/**

@@ -13,7 +13,7 @@ describe("MetricsRegistry", () => {
 
 	it("keeps one value for each combination of labels", () => {
 		const registry = new MetricsRegistry();
-		const acks = registry.counter("acks_total", "Acknowledgements.");
+		const acks = registry.counter("acks_total", "Acknowledgements.", ["type"]);
 		acks.add(2, { type: "cluster" });
 		acks.add(1, { type: "listener" });
 		acks.add(1, { type: "cluster" });
@@ -23,7 +23,9 @@ describe("MetricsRegistry", () => {
 
 	it("escapes what would end a label value or a line", () => {
 		const registry = new MetricsRegistry();
-		registry.gauge("g", "A \\ and a\nline.").set(1, { name: 'a"b\\c\nd' });
+		registry
+			.gauge("g", "A \\ and a\nline.", ["name"])
+			.set(1, { name: 'a"b\\c\nd' });
 		expect(registry.print()).to.include("# HELP g A \\\\ and a\\nline.");
 		expect(registry.print()).to.include('g{name="a\\"b\\\\c\\nd"} 1');
 	});
@@ -41,10 +43,33 @@ describe("MetricsRegistry", () => {
 		]);
 	});
 
-	it("refuses a second metric of the same name and a counter that shrinks", () => {
+	it("gives the figure that is there to whoever makes it with the same words", () => {
+		const registry = new MetricsRegistry();
+		const make = () => registry.counter("a_total", "Some.", ["of"]);
+		make().add(1, { of: "x" });
+		make().add(2, { of: "x" });
+		expect(registry.print()).to.include('a_total{of="x"} 3\n');
+		expect(registry.print().match(/# TYPE/g)).to.have.length(1);
+	});
+
+	it("counts what has too many different labels as other", () => {
+		const registry = new MetricsRegistry();
+		const counter = registry.counter("a_total", "Some.", ["of"]);
+		for (let at = 0; at < 10_000; at++) counter.add(1, { of: `x${at}` });
+		counter.add(5, { of: "x0" });
+		const lines = registry.print().trim().split("\n");
+		expect(lines).to.have.length(503);
+		expect(lines).to.include('a_total{of="x0"} 6');
+		expect(lines).to.include('a_total{of="other"} 9500');
+	});
+
+	it("refuses another metric of the same name and a counter that shrinks", () => {
 		const registry = new MetricsRegistry();
 		const counter = registry.counter("a_total", "");
 		expect(() => registry.gauge("a_total", "")).to.throw("exists already");
+		expect(() => registry.counter("a_total", "Else.")).to.throw(
+			"exists already",
+		);
 		expect(() => counter.add(-1)).to.throw("cannot shrink");
 	});
 

@@ -8,24 +8,31 @@
 
 import { memoByInput } from "../lib/memo.ts";
 
-/** Values of labels, by name; not changed after their first use. */
-export type Labels = Readonly<Record<string, string>>;
+/** Values of some labels, by name; not changed after their first use. */
+export type Labels<Name extends string = string> = Readonly<
+	Record<Name, string>
+>;
+
+/** The labels of a figure that has these; nothing for one that has none. */
+type LabelsOf<Name extends string> = [Name] extends [never]
+	? readonly []
+	: readonly [labels: Labels<Name>];
 
 /** A figure that only grows. */
-export interface Counter {
+export interface Counter<Name extends string = never> {
 	/** Adds `amount`, 1 when left out; negative amounts are a mistake of the caller. */
-	add(amount?: number, labels?: Labels): void;
+	add(amount?: number, ...labels: LabelsOf<Name>): void;
 }
 
 /** A figure that goes up and down. */
-export interface Gauge {
-	set(value: number, labels?: Labels): void;
-	add(amount: number, labels?: Labels): void;
+export interface Gauge<Name extends string = never> {
+	set(value: number, ...labels: LabelsOf<Name>): void;
+	add(amount: number, ...labels: LabelsOf<Name>): void;
 }
 
 /** How often values fell below each of some limits, with their sum and number. */
-export interface Histogram {
-	observe(value: number, labels?: Labels): void;
+export interface Histogram<Name extends string = never> {
+	observe(value: number, ...labels: LabelsOf<Name>): void;
 }
 
 /** Limits that suit times from a tenth of a millisecond to seconds, in seconds. */
@@ -34,63 +41,98 @@ export const secondsBuckets: readonly number[] = [
 	2.5, 5,
 ];
 
+/** Limits that suit what takes from a millisecond to a minute, in seconds. */
+export const slowSecondsBuckets: readonly number[] = [
+	0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+/**
+ * Different combinations of label values that one figure keeps. Labels are words of
+ * closed lists, so this is a net: what is beyond it counts as `other`, and a mistake
+ * costs neither our memory nor Prometheus'.
+ */
+const maxSeries = 500;
+
 interface Family {
 	readonly type: "counter" | "gauge" | "histogram";
+	/** What two that share a figure must agree on. */
+	readonly definition: string;
 	readonly help: string;
+	readonly figure: unknown;
 	readonly print: () => Iterable<string>;
 }
 
-/** All figures of one process; there is no global one. */
+/**
+ * All figures of one process; there is no global one.
+ *
+ * Name, help and labels are written as literals where a figure is made: docs/metrics.md
+ * is read from there. Who makes a figure that is there already, with the same words,
+ * gets that one.
+ */
 export class MetricsRegistry {
 	readonly #families = new Map<string, Family>();
 	readonly #beforePrint: (() => void)[] = [];
 
 	/** Makes a counter; its name ends in `_total`. */
-	counter(name: string, help: string): Counter {
-		const values = new LabelledValues();
-		this.#add(name, {
-			type: "counter",
-			help,
-			print: () => values.print(name),
-		});
-		return {
-			add: (amount = 1, labels) => {
-				if (amount < 0) throw new Error(`The counter ${name} cannot shrink.`);
-				values.add(amount, labels);
+	counter<const Name extends string = never>(
+		name: string,
+		help: string,
+		labels: readonly Name[] = [],
+	): Counter<Name> {
+		return this.#make(
+			{ name, type: "counter", help, definition: labels.join() },
+			() => {
+				const values = new LabelledValues(name, labels);
+				const figure: Counter<string> = {
+					add: (amount = 1, given) => {
+						if (amount < 0)
+							throw new Error(`The counter ${name} cannot shrink.`);
+						values.add(amount, given);
+					},
+				};
+				return { figure, print: () => values.print() };
 			},
-		};
+		);
 	}
 
 	/** Makes a gauge. */
-	gauge(name: string, help: string): Gauge {
-		const values = new LabelledValues();
-		this.#add(name, { type: "gauge", help, print: () => values.print(name) });
-		return {
-			set: (value, labels) => values.set(value, labels),
-			add: (amount, labels) => values.add(amount, labels),
-		};
+	gauge<const Name extends string = never>(
+		name: string,
+		help: string,
+		labels: readonly Name[] = [],
+	): Gauge<Name> {
+		return this.#make(
+			{ name, type: "gauge", help, definition: labels.join() },
+			() => {
+				const values = new LabelledValues(name, labels);
+				const figure: Gauge<string> = {
+					set: (value, given) => values.set(value, given),
+					add: (amount, given) => values.add(amount, given),
+				};
+				return { figure, print: () => values.print() };
+			},
+		);
 	}
 
 	/** Makes a histogram with these upper limits, ascending. */
-	histogram(name: string, help: string, buckets: readonly number[]): Histogram {
-		const series = new Map<string, HistogramSeries>();
-		this.#add(name, {
-			type: "histogram",
-			help,
-			print: () =>
-				[...series].flatMap(([key, one]) => [...one.print(name, key)]),
+	histogram<const Name extends string = never>(
+		name: string,
+		help: string,
+		buckets: readonly number[],
+		labels: readonly Name[] = [],
+	): Histogram<Name> {
+		const definition = `${labels.join()} ${buckets.join()}`;
+		return this.#make({ name, type: "histogram", help, definition }, () => {
+			const series = new Series(labels, () => new HistogramSeries(buckets));
+			const figure: Histogram<string> = {
+				observe: (value, given) => series.of(given).observe(value),
+			};
+			return {
+				figure,
+				print: () =>
+					[...series.all()].flatMap(([key, one]) => [...one.print(name, key)]),
+			};
 		});
-		return {
-			observe: (value, labels) => {
-				const key = labelText(labels);
-				let one = series.get(key);
-				if (one === undefined) {
-					one = new HistogramSeries(buckets);
-					series.set(key, one);
-				}
-				one.observe(value);
-			},
-		};
 	}
 
 	/** Calls `refresh` before each print: for gauges that are read, not told. */
@@ -110,35 +152,92 @@ export class MetricsRegistry {
 		return `${lines.join("\n")}\n`;
 	}
 
-	#add(name: string, family: Family): void {
-		if (!/^[a-z_][a-z0-9_]*$/.test(name))
-			throw new Error(`${name} is not a name of a metric.`);
-		if (this.#families.has(name))
-			throw new Error(`The metric ${name} exists already.`);
-		this.#families.set(name, family);
+	#make<Figure>(
+		about: Omit<Family, "figure" | "print"> & { readonly name: string },
+		make: () => {
+			readonly figure: unknown;
+			readonly print: () => Iterable<string>;
+		},
+	): Figure {
+		const { name, ...rest } = about;
+		const known = this.#families.get(name);
+		if (known === undefined) {
+			if (!/^[a-z_][a-z0-9_]*$/.test(name))
+				throw new Error(`${name} is not a name of a metric.`);
+			const made = make();
+			this.#families.set(name, { ...rest, ...made });
+			return made.figure as Figure;
+		}
+		if (
+			known.type !== about.type ||
+			known.help !== about.help ||
+			known.definition !== about.definition
+		)
+			throw new Error(`The metric ${name} exists already, with other words.`);
+		return known.figure as Figure;
 	}
 }
 
 /** Content type of `MetricsRegistry.print`. */
 export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
+/** What a figure keeps for each combination of label values, by their text. */
+class Series<T> {
+	readonly #names: readonly string[];
+	readonly #make: () => T;
+	readonly #all = new Map<string, T>();
+
+	constructor(names: readonly string[], make: () => T) {
+		this.#names = names;
+		this.#make = make;
+	}
+
+	/** The one of these labels, made when there is none yet. */
+	of(labels: Labels | undefined): T {
+		const key = labels === undefined ? "" : labelText(labels);
+		return this.#all.get(key) ?? this.#add(key);
+	}
+
+	/** By the text of their labels. */
+	all(): ReadonlyMap<string, T> {
+		return this.#all;
+	}
+
+	#add(key: string): T {
+		const kept =
+			this.#all.size < maxSeries
+				? key
+				: labelText(
+						Object.fromEntries(this.#names.map((name) => [name, "other"])),
+					);
+		const made = this.#all.get(kept) ?? this.#make();
+		this.#all.set(kept, made);
+		return made;
+	}
+}
+
 class LabelledValues {
-	readonly #values = new Map<string, number>();
+	readonly #name: string;
+	readonly #series: Series<{ value: number }>;
+
+	constructor(name: string, labels: readonly string[]) {
+		this.#name = name;
+		this.#series = new Series(labels, () => ({ value: 0 }));
+		// Without labels there is one value, from the start: a rate() over it must not miss its first step.
+		if (labels.length === 0) this.#series.of(undefined);
+	}
 
 	set(value: number, labels: Labels | undefined): void {
-		this.#values.set(labelText(labels), value);
+		this.#series.of(labels).value = value;
 	}
 
 	add(amount: number, labels: Labels | undefined): void {
-		const key = labelText(labels);
-		this.#values.set(key, (this.#values.get(key) ?? 0) + amount);
+		this.#series.of(labels).value += amount;
 	}
 
-	*print(name: string): Iterable<string> {
-		// A figure that was never touched and has no labels is 0, not absent: a rate() over it must work from the start.
-		if (this.#values.size === 0) yield `${name} 0`;
-		for (const [labels, value] of this.#values)
-			yield `${name}${labels === "" ? "" : `{${labels}}`} ${printNumber(value)}`;
+	*print(): Iterable<string> {
+		for (const [labels, { value }] of this.#series.all())
+			yield `${this.#name}${labels === "" ? "" : `{${labels}}`} ${printNumber(value)}`;
 	}
 }
 
@@ -174,12 +273,8 @@ class HistogramSeries {
 	}
 }
 
-function labelText(labels: Labels | undefined): string {
-	return labels === undefined ? "" : printLabels(labels);
-}
-
 // What counts often does so with the same labels again and again.
-const printLabels = memoByInput((labels: Labels): string =>
+const labelText = memoByInput((labels: Labels): string =>
 	Object.entries(labels)
 		.map(([name, value]) => `${name}="${escapeLabel(value)}"`)
 		.join(","),

@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { totalmem } from "node:os";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import type { MetricsRegistry } from "./metrics.ts";
 
@@ -16,6 +18,15 @@ export function addProcessMetrics(registry: MetricsRegistry): () => void {
 		"lateen_heap_used_bytes",
 		"JavaScript objects in memory, with those not yet collected.",
 	);
+	const limit = registry.gauge(
+		"lateen_memory_limit_bytes",
+		"Memory that this process may have, as its container or machine says.",
+	);
+	limit.set(memoryLimit());
+	const files = registry.gauge(
+		"process_open_fds",
+		"Files and sockets that this process has open; only on Linux.",
+	);
 	const cpu = registry.counter(
 		"process_cpu_seconds_total",
 		"CPU time this process has used, user and system.",
@@ -27,7 +38,8 @@ export function addProcessMetrics(registry: MetricsRegistry): () => void {
 	started.set(performance.timeOrigin / 1000);
 	const delay = registry.gauge(
 		"lateen_event_loop_delay_seconds",
-		"How late timers were since the last look: the time for which nothing else could run.",
+		"How late timers were since the last look, by quantile: the time for which nothing else could run.",
+		["quantile"],
 	);
 	// 50 ms: fine enough to see a stall that a person or a proxy would notice, coarse enough to cost nothing when idle.
 	const resolutionMs = 50;
@@ -37,6 +49,7 @@ export function addProcessMetrics(registry: MetricsRegistry): () => void {
 	registry.beforePrint(() => {
 		memory.set(process.memoryUsage.rss());
 		heap.set(process.memoryUsage().heapUsed);
+		files.set(openFiles());
 		const { user, system } = process.cpuUsage(counted);
 		cpu.add((user + system) / 1e6);
 		counted = process.cpuUsage();
@@ -49,6 +62,21 @@ export function addProcessMetrics(registry: MetricsRegistry): () => void {
 		loop.reset();
 	});
 	return () => loop.disable();
+}
+
+/** What the container allows; without one, or without a limit, what the machine has. */
+function memoryLimit(): number {
+	const allowed = process.constrainedMemory();
+	return allowed > 0 && allowed < totalmem() ? allowed : totalmem();
+}
+
+function openFiles(): number {
+	try {
+		return readdirSync("/proc/self/fd").length;
+	} catch {
+		// No such folder on other systems.
+		return 0;
+	}
 }
 
 /** Node.js reports the time between two of its ticks; what is beyond the wanted time is the delay. */

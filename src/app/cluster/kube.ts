@@ -1,5 +1,6 @@
 import type { KubeConnection } from "../../kube/connection.ts";
 import { loadKubeConfig } from "../../kube/kube-config.ts";
+import { measuredConnection } from "../../kube/measured-connection.ts";
 import { ObjectClient } from "../../kube/object-client.ts";
 import { openConnection } from "../../kube/open-connection.ts";
 import {
@@ -37,12 +38,13 @@ export async function findKube(
 		environment,
 		clock: systemClock,
 	});
-	const connection = stops.own(
+	const opened = stops.own(
 		openConnection(access, {
 			clock: systemClock,
 			userAgent: `lateen/${programVersion}`,
 		}),
 	);
+	const connection = measuredConnection(opened, metrics, systemClock);
 	return {
 		connection,
 		client: new ObjectClient(connection),

@@ -17,7 +17,9 @@ export function addObjectMetrics(
 	registry: MetricsRegistry,
 	parts: MeasuredParts,
 ): void {
-	const objects = registry.gauge("lateen_objects", "Good objects, by kind.");
+	const objects = registry.gauge("lateen_objects", "Good objects, by kind.", [
+		"kind",
+	]);
 	const refused = registry.gauge(
 		"lateen_objects_refused",
 		"Objects whose newest form is refused.",
@@ -25,6 +27,7 @@ export function addObjectMetrics(
 	const findings = registry.gauge(
 		"lateen_findings",
 		"Objects, or parts of them, that are not in force, by reason.",
+		["reason"],
 	);
 	const services = registry.gauge("lateen_services", "Services of the mesh.");
 	const scopes = registry.gauge(
@@ -38,6 +41,7 @@ export function addObjectMetrics(
 	const generated = registry.counter(
 		"lateen_xds_generated_total",
 		"Resources that were built and encoded, by type.",
+		["type"],
 	);
 	const counted = new Map<string, number>();
 	const reasons = new Set<string>();

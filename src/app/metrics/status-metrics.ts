@@ -10,6 +10,7 @@ export function addStatusMetrics(
 	const gauge = registry.gauge(
 		"lateen_objects_by_reason",
 		"Objects with a status, by kind, status of their condition Ready and its reason.",
+		["kind", "ready", "reason"],
 	);
 	const used = new Map<
 		string,
