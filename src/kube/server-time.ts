@@ -1,20 +1,17 @@
+import { askVersion } from "./ask-version.ts";
 import type { KubeConnection } from "./connection.ts";
 import { KubeError } from "./kube-error.ts";
 
 /**
  * The API server's time, to the second: milliseconds since the epoch.
  *
- * Asks for `/version`, which everybody may read who has credentials.
  * Fails when: no answer comes, or it has no date.
  */
 export async function serverTime(
 	connection: KubeConnection,
 	signal: AbortSignal,
 ): Promise<number> {
-	const response = await connection.request(
-		{ method: "GET", path: "/version", timeoutMs: 10_000, silenceMs: 10_000 },
-		signal,
-	);
+	const response = await askVersion(connection, signal);
 	await response.text();
 	const nowMs = Date.parse(response.headers.get("date") ?? "");
 	if (Number.isNaN(nowMs))

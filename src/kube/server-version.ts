@@ -1,4 +1,5 @@
 import { isRecord } from "../api/fields.ts";
+import { askVersion } from "./ask-version.ts";
 import type { KubeConnection } from "./connection.ts";
 import { KubeError } from "./kube-error.ts";
 
@@ -17,10 +18,7 @@ export async function serverVersion(
 	connection: KubeConnection,
 	signal: AbortSignal,
 ): Promise<KubernetesVersion> {
-	const response = await connection.request(
-		{ method: "GET", path: "/version", timeoutMs: 10_000, silenceMs: 10_000 },
-		signal,
-	);
+	const response = await askVersion(connection, signal);
 	const version = parseServerVersion(await response.text());
 	if (version === undefined)
 		throw new KubeError(
