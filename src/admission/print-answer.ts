@@ -1,6 +1,7 @@
 import { printRef } from "../api/object-ref.ts";
 import type { Violation } from "../api/violation.ts";
 import type { Verdict } from "./judge.ts";
+import { printReview } from "./print-review.ts";
 
 /** Longest warning in characters: Kubernetes asks for at most 120, and clients show one line each. */
 const maxWarning = 120;
@@ -15,7 +16,7 @@ const maxCauses = 32;
 const maxMessage = 1024;
 
 /**
- * An AdmissionReview with the answer to the question of this uid.
+ * An AdmissionReview with what is said of an object.
  *
  * @param group of the object's kind
  */
@@ -24,16 +25,11 @@ export function printAnswer(
 	verdict: Verdict,
 	group = "lateen.dev",
 ): string {
-	return JSON.stringify({
-		apiVersion: "admission.k8s.io/v1",
-		kind: "AdmissionReview",
-		response: {
-			uid,
-			allowed: verdict.allowed,
-			...(verdict.allowed
-				? warningsOf(verdict.warnings)
-				: { status: statusOf(verdict, group) }),
-		},
+	return printReview(uid, {
+		allowed: verdict.allowed,
+		...(verdict.allowed
+			? warningsOf(verdict.warnings)
+			: { status: statusOf(verdict, group) }),
 	});
 }
 
