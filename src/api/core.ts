@@ -60,6 +60,17 @@ export interface EndpointSlice extends ObjectBase<"EndpointSlice"> {
 	readonly endpoints: readonly SliceEndpoint[];
 }
 
+/** Annotation of a pod that was asked to be injected and is not: `REASON: sentence`. */
+export const notInjectedAnnotation = "lateen.dev/not-injected";
+
+/** What makes a pod, and would make another in its place. */
+export interface PodOwner {
+	readonly apiVersion: string;
+	readonly kind: string;
+	readonly name: string;
+	readonly uid: string;
+}
+
 /** The used fields of a Kubernetes Pod. */
 export interface Pod extends ObjectBase<"Pod"> {
 	readonly ips: readonly string[];
@@ -70,4 +81,10 @@ export interface Pod extends ObjectBase<"Pod"> {
 		readonly name: string;
 		readonly containerPort: number;
 	}[];
+	/** Of a pod that injection left as it is; absent of all others. */
+	readonly notInjected?: {
+		/** What its annotation says: `REASON: sentence`, unless somebody else wrote it. */
+		readonly because: string;
+		readonly owner?: PodOwner;
+	};
 }

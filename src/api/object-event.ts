@@ -18,4 +18,14 @@ export interface ObjectEvent {
 }
 
 /** An event as it is noted, before it is counted. */
-export type NotedEvent = Omit<ObjectEvent, "count" | "firstMs" | "lastMs">;
+export interface NotedEvent
+	extends Omit<ObjectEvent, "count" | "firstMs" | "lastMs"> {
+	/** By what the API server knows the object, where it is of a kind that is not read. */
+	readonly identity?: ObjectIdentity;
+}
+
+/** What tells an object from all others there are and were. */
+export interface ObjectIdentity {
+	readonly apiVersion: string;
+	readonly uid: string;
+}

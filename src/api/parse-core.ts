@@ -1,9 +1,11 @@
-import type {
-	EndpointSlice,
-	Pod,
-	Service,
-	ServicePort,
-	SliceEndpoint,
+import {
+	type EndpointSlice,
+	notInjectedAnnotation,
+	type Pod,
+	type PodOwner,
+	type Service,
+	type ServicePort,
+	type SliceEndpoint,
 } from "./core.ts";
 import type { Fields } from "./fields.ts";
 import { addressBits } from "./ip-address.ts";
@@ -156,6 +158,8 @@ export function parsePod(object: Fields): Omit<Pod, "kind" | "metadata"> {
 		.flatMap((field) => field.text("ip") ?? []);
 	const podIP = status.text("podIP");
 	const nodeName = spec.text("nodeName");
+	const metadata = object.object("metadata");
+	const because = metadata.object("annotations").text(notInjectedAnnotation);
 	const containers = [
 		...spec.objects("containers"),
 		// Init containers that never end are sidecars, and may listen like any other.
@@ -174,5 +178,22 @@ export function parsePod(object: Fields): Omit<Pod, "kind" | "metadata"> {
 				return { name: field.text("name") ?? "", containerPort };
 			}),
 		),
+		...(because && {
+			notInjected: { because, ...parseOwner(metadata) },
+		}),
 	};
+}
+
+/** The owner that calls itself the controller; no others make pods anew. */
+function parseOwner(metadata: Fields): { readonly owner?: PodOwner } {
+	for (const field of metadata.objects("ownerReferences")) {
+		if (field.flag("controller") !== true) continue;
+		const [apiVersion, kind, name, uid] = [
+			...[field.text("apiVersion"), field.text("kind")],
+			...[field.text("name"), field.text("uid")],
+		];
+		if (apiVersion && kind && name && uid)
+			return { owner: { apiVersion, kind, name, uid } };
+	}
+	return {};
 }

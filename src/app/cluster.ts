@@ -16,6 +16,7 @@ import { hostname } from "node:os";
 import { ownKinds } from "../api/own-kinds.ts";
 import { controllerFigures } from "../controllers/controller.ts";
 import { Replicas } from "../controllers/replicas.ts";
+import { tellOfSkippedPods } from "../controllers/skipped-pods.ts";
 import { KubeEventWriter } from "../kube/event-writer.ts";
 import { LastGoodObjects } from "../kube/last-good-objects.ts";
 import { Leadership } from "../kube/leadership.ts";
@@ -284,23 +285,24 @@ async function start(
 		onFailure,
 		stops,
 	);
+	const events = stops.own(
+		new KubeEventWriter({
+			...shared,
+			leader,
+			instance,
+			uidOf: known.uidOf,
+			logger: logger.child({ part: "events" }),
+		}),
+	);
+	stops.own(
+		tellOfSkippedPods({ objects: store.objects, events, leader, clock }),
+	);
 	const statuses = createStatuses(
 		{
 			pipeline,
 			distribution: replicaDistribution({ own, mesh: mesh.state, replicas }),
 			isComplete: others.allListed,
-			outside: {
-				statuses: writer,
-				events: stops.own(
-					new KubeEventWriter({
-						...shared,
-						leader,
-						instance,
-						uidOf: known.uidOf,
-						logger: logger.child({ part: "events" }),
-					}),
-				),
-			},
+			outside: { statuses: writer, events },
 			clock,
 			logger,
 			metrics,

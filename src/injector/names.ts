@@ -1,3 +1,5 @@
+import { notInjectedAnnotation } from "../api/core.ts";
+
 /** Names of what injection puts into a pod. */
 export const names = {
 	/** Label of an injected pod: by which version. The control plane copies its authorities to namespaces of such pods. */
@@ -5,7 +7,7 @@ export const names = {
 	/** Annotation of an injected pod: JSON with what was there before. */
 	injectionAnnotation: "lateen.dev/injection",
 	/** Annotation of a pod that was asked to be injected and is not: `REASON: sentence`. */
-	notInjectedAnnotation: "lateen.dev/not-injected",
+	notInjectedAnnotation,
 	captureContainer: "lateen-capture",
 	proxyContainer: "lateen-proxy",
 	volume: "lateen",

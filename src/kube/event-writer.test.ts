@@ -106,6 +106,25 @@ describe("KubeEventWriter", () => {
 		});
 	});
 
+	it("makes an event on an object of a kind that is not read, without asking for it", async () => {
+		const one = new Fixture();
+		one.note({
+			about: { kind: "DaemonSet", namespace: "shop", name: "agent" },
+			identity: { apiVersion: "apps/v1", uid: "1234" },
+			reason: "NotInjected",
+		});
+		await one.pass(0);
+		const [made] = await one.events();
+		expect(made?.["regarding"]).to.deep.equal({
+			apiVersion: "apps/v1",
+			kind: "DaemonSet",
+			namespace: "shop",
+			name: "agent",
+			uid: "1234",
+		});
+		expect(made?.["action"]).to.equal("Inject");
+	});
+
 	it("begins anew for an object that bears the name of one that is gone", async () => {
 		const one = new Fixture();
 		one.note();

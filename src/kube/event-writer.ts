@@ -8,10 +8,9 @@
  * object for as long as the API server keeps it (an hour by default), whoever
  * leads by then: a restart adds to the count and not to the list.
  */
-
 import { createHash } from "node:crypto";
 import { isRecord } from "../api/fields.ts";
-import type { NotedEvent } from "../api/object-event.ts";
+import type { NotedEvent, ObjectIdentity } from "../api/object-event.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -71,6 +70,7 @@ const actions: Readonly<Record<string, string>> = {
 	Mended: "Validate",
 	Rejected: "Program",
 	Recovered: "Program",
+	NotInjected: "Inject",
 };
 
 interface Series {
@@ -136,7 +136,7 @@ export class KubeEventWriter implements EventWriter, Disposable {
 		this.#forgetIdle(monotonicMs);
 		const told = this.#bounded(event);
 		const key = keyOf(told);
-		const uid = this.#parts.uidOf(told.about);
+		const uid = told.identity?.uid ?? this.#parts.uidOf(told.about);
 		// What bears the name of an object that is gone begins anew.
 		if (uid !== undefined && (this.#series.get(key)?.uid ?? uid) !== uid)
 			this.#forget(key);
@@ -299,12 +299,11 @@ export class KubeEventWriter implements EventWriter, Disposable {
 	): Promise<{ readonly at: ObjectPlace; readonly base: number } | undefined> {
 		const { client, instance } = this.#parts;
 		const { about, type, reason, message } = event;
-		const resource = resourceOfKind(about.kind);
-		const uid = await this.#uidOf(about);
-		if (resource === undefined || uid === undefined) return undefined;
+		const identity = event.identity ?? (await this.#identityOf(about));
+		if (identity === undefined) return undefined;
 		const at = {
 			namespace: about.namespace === "" ? "default" : about.namespace,
-			name: nameFor(event, uid),
+			name: nameFor(event, identity.uid),
 		};
 		try {
 			await client.create(resources.Event, at.namespace, {
@@ -316,11 +315,10 @@ export class KubeEventWriter implements EventWriter, Disposable {
 				type,
 				reason,
 				regarding: {
-					apiVersion: apiVersionOf(resource),
+					...identity,
 					kind: about.kind,
 					...(about.namespace !== "" && { namespace: about.namespace }),
 					name: about.name,
-					uid,
 				},
 				note: bounded(message, maxNoteBytes),
 			});
@@ -336,15 +334,16 @@ export class KubeEventWriter implements EventWriter, Disposable {
 		return { at, base: typeof count === "number" ? count : 1 };
 	}
 
-	async #uidOf(ref: ObjectRef): Promise<string | undefined> {
-		const known = this.#parts.uidOf(ref);
+	async #identityOf(ref: ObjectRef): Promise<ObjectIdentity | undefined> {
+		const { client, uidOf } = this.#parts;
 		const resource = resourceOfKind(ref.kind);
-		if (known !== undefined || resource === undefined) return known;
+		if (resource === undefined) return undefined;
+		const apiVersion = apiVersionOf(resource);
+		const known = uidOf(ref);
+		if (known !== undefined) return { apiVersion, uid: known };
 		try {
-			const found = await this.#parts.client.get(resource, ref, {
-				metadataOnly: true,
-			});
-			return found.metadata.uid;
+			const found = await client.get(resource, ref, { metadataOnly: true });
+			return { apiVersion, uid: found.metadata.uid };
 		} catch (error) {
 			if (error instanceof KubeError && error.code === "KUBE_NOT_FOUND")
 				return undefined;

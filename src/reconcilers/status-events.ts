@@ -4,7 +4,12 @@ import type { ProxyRejection } from "./distribution.ts";
 import { quoted } from "./sentences.ts";
 
 /** What an event can be about. */
-export type EventReason = "Invalid" | "Mended" | "Rejected" | "Recovered";
+export type EventReason =
+	| "Invalid"
+	| "Mended"
+	| "Rejected"
+	| "Recovered"
+	| "NotInjected";
 
 /** What events say; `docs/reasons.md` is made from it. */
 export const eventReasons: {
@@ -25,6 +30,11 @@ export const eventReasons: {
 	Recovered: {
 		type: "Normal",
 		means: "No proxy refuses the object any more.",
+	},
+	NotInjected: {
+		type: "Warning",
+		means:
+			"A pod that was to have a proxy has none; on what makes the pod, or on the pod itself when it is its own.",
 	},
 };
 

@@ -2,7 +2,7 @@
  * What is kept of an object from the API server, which sends whole ones: a Pod
  * of 5 KB has 300 bytes that are used.
  */
-import type { SliceEndpoint } from "../api/core.ts";
+import { notInjectedAnnotation, type SliceEndpoint } from "../api/core.ts";
 import { isRecord } from "../api/fields.ts";
 import type { ApiObject, InvalidObject, Kind } from "../api/objects.ts";
 import { parseObject } from "../api/parse-object.ts";
@@ -93,7 +93,10 @@ function prune(kind: Kind, content: Content, interner: Interner): Content {
 			const { nodeName, serviceAccountName } = spec;
 			return {
 				...head,
-				metadata: pruneMetadata(metadata, interner),
+				metadata: {
+					...pruneMetadata(metadata, interner),
+					...pruneInjection(metadata, interner),
+				},
 				spec: {
 					nodeName: shared(nodeName, interner),
 					serviceAccountName: shared(serviceAccountName, interner),
@@ -130,6 +133,16 @@ function pruneMetadata(metadata: Content, interner: Interner): Content {
 	const { name, namespace, uid, labels, creationTimestamp } = metadata;
 	const known = shared(namespace, interner);
 	return { name, namespace: known, uid, labels, creationTimestamp };
+}
+
+/** Of the few pods that injection left as they are, why, and whose they are. */
+function pruneInjection(metadata: Content, interner: Interner): Content {
+	const because = recordIn(metadata, "annotations")[notInjectedAnnotation];
+	if (because === undefined) return {};
+	return {
+		annotations: { [notInjectedAnnotation]: shared(because, interner) },
+		ownerReferences: metadata["ownerReferences"],
+	};
 }
 
 function pruneEndpoints(endpoints: unknown, interner: Interner): unknown {

@@ -358,6 +358,73 @@ describe("injection on a real API server", function () {
 	});
 });
 
+describe("pods that are not injected on a real API server", function () {
+	this.timeout(90_000);
+	let cluster: OwnCluster;
+
+	before(async () => {
+		cluster = await ownCluster();
+	});
+	after(async () => {
+		await cluster?.[Symbol.asyncDispose]();
+	});
+
+	it("are told of by events, on what makes them or on themselves", async () => {
+		const own = await newNamespace(cluster);
+		const shop = await newNamespace(cluster);
+		const inShop = (words: readonly string[], input?: string) =>
+			kubectl(cluster, ["-n", shop, ...words], input);
+		await inShop(["create", "serviceaccount", "default"]);
+		await inShop(["create", "service", "clusterip", "agent", "--tcp=80"]);
+		const uid = await inShop([
+			...["get", "service", "agent", "-o", "jsonpath={.metadata.uid}"],
+		]);
+		const host = { spec: { hostNetwork: true, initContainers: [] } };
+		const made = (name: string, metadata: Json = {}): string => {
+			const before = pod(name, { ...host, metadata: { name, ...metadata } });
+			const { containers: _, ...spec } = recordIn(before, "spec");
+			const result = inject(
+				{
+					...before,
+					spec: { ...spec, containers: [{ name: "web", image: "web" }] },
+				},
+				injectContext({}, { namespace: shop }),
+			);
+			if (result.kind !== "skipped") throw new Error(result.kind);
+			return JSON.stringify(result.pod);
+		};
+		// Whoever makes pods can be of any kind.
+		const ownerReferences = [
+			{
+				...{ apiVersion: "v1", kind: "Service", name: "agent" },
+				...{ uid, controller: true },
+			},
+		];
+		await using _ = await ClusterReplica.start({
+			cluster,
+			namespace: own,
+			name: "one",
+		});
+		await inShop(["create", "-f", "-"], made("alone"));
+		for (const name of ["agent-1", "agent-2"])
+			await inShop(["create", "-f", "-"], made(name, { ownerReferences }));
+		await eventually(async () => {
+			for (const object of ["pod/alone", "service/agent"])
+				expect(await inShop(["describe", object])).to.match(
+					/Warning +NotInjected .*HostNetwork: The pod is in the network of its node/,
+				);
+			const counts = await inShop([
+				...["get", "events.events.k8s.io", "-o"],
+				'jsonpath={range .items[*]}{.regarding.name} {.series.count}{"\\n"}{end}',
+			]);
+			expect(counts.trim().split("\n").sort()).to.deep.equal([
+				"agent 2",
+				"alone",
+			]);
+		}, 20_000);
+	});
+});
+
 describe("the authorities of injected pods on a real API server", function () {
 	this.timeout(90_000);
 	let cluster: OwnCluster;
