@@ -8,7 +8,9 @@ import { listCommands } from "../src/cli/command-list.ts";
 import { printSettingsPage } from "../src/settings/print-settings-page.ts";
 import { serveSchema } from "../src/settings/schema.ts";
 import { findErrorCodes } from "./docs/error-codes.ts";
+import { findMetrics } from "./docs/find-metrics.ts";
 import { printCliPage } from "./docs/print-cli-page.ts";
+import { printMetricsPage } from "./docs/print-metrics-page.ts";
 import { printReasonsPage } from "./docs/print-reasons-page.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -18,7 +20,16 @@ const found = globSync("src/**/*.ts", {
 	exclude: ["src/gen/**", "src/**/*.test.ts"],
 })
 	.sort()
-	.map((file) => findErrorCodes(file, readFileSync(`${root}${file}`, "utf8")));
+	.map((file) => {
+		const source = readFileSync(`${root}${file}`, "utf8");
+		const { codes, problems } = findErrorCodes(file, source);
+		const found = findMetrics(file, source);
+		return {
+			codes,
+			metrics: found.metrics,
+			problems: [...problems, ...found.problems],
+		};
+	});
 for (const problem of found.flatMap(({ problems }) => problems)) {
 	console.error(problem);
 	process.exitCode = 1;
@@ -39,6 +50,10 @@ const pages = [
 	{
 		path: "docs/reasons.md",
 		text: printReasonsPage(found.flatMap(({ codes }) => codes)),
+	},
+	{
+		path: "docs/metrics.md",
+		text: printMetricsPage(found.flatMap(({ metrics }) => metrics)),
 	},
 ];
 
