@@ -15,7 +15,7 @@ export const checkCommand = defineCommand(
 		summary: "Say whether an installation works, or what stands in its way",
 		usage: "[--pre] [flags]",
 		details: [
-			"Looks at the CRDs, the Deployment, the leader, the webhooks (the API server trusts them, and they answer a dry run), the versions of all of it, and at the pods: which have no proxy although their namespace asks for it, and which have one of another version.",
+			"Looks at the CRDs, the Deployment, the leader, the webhooks (the API server trusts them, and they answer a dry run), the versions of all of it, and at the pods: which have no proxy although they or their namespace ask for one, which have one of another version, and whose proxy does not work.",
 			"With --pre, before the installation: the version of the API server, what you may do, CRDs and installations that are there already, and namespaces whose Pod Security would refuse injected pods.",
 			"Nothing is changed. Exit codes: 0 there is no problem, though there may be warnings; 1 there is one; 3 something could not be looked at, or no API server answers.",
 		],

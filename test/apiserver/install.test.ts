@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { parseAllDocuments } from "yaml";
 import { recordIn, recordsIn } from "../../src/injector/json.ts";
+import { programVersion } from "../../src/settings/program-version.ts";
 import { type Ran, runLateen } from "../cli/run-lateen.ts";
 import { ClusterReplica } from "../testkit/cluster-replica.ts";
 import { eventually } from "../testkit/eventually.ts";
@@ -363,15 +364,18 @@ describe("install, check and uninstall on a real API server", function () {
 			await shortNames("rr");
 		});
 
-		it("finds pods without a proxy, and with one of another version", async () => {
+		it("finds pods without a proxy, with one of another version, and with one that does not work", async () => {
+			const inShop = (...words: readonly string[]): Promise<string> =>
+				kubectl(cluster, ["-n", "shop", ...words]);
 			await kubectl(cluster, ["create", "namespace", "shop"]);
-			await kubectl(cluster, [
-				...["-n", "shop", "create", "serviceaccount", "default"],
-			]);
-			for (const [name, labels] of [
+			await inShop("create", "serviceaccount", "default");
+			const injected = { "lateen.dev/injected": programVersion };
+			for (const [name, labels, annotations = {}] of [
 				["forgotten", {}],
 				["unwilling", { "lateen.dev/inject": "false" }],
 				["older", { "lateen.dev/injected": "0.0.9" }],
+				["broken", injected],
+				["host", {}, { "lateen.dev/not-injected": "HostNetwork: It is." }],
 			] as const)
 				await kubectl(
 					cluster,
@@ -379,7 +383,7 @@ describe("install, check and uninstall on a real API server", function () {
 					JSON.stringify({
 						apiVersion: "v1",
 						kind: "Pod",
-						metadata: { name, labels },
+						metadata: { name, labels, annotations },
 						spec: {
 							serviceAccountName: "default",
 							containers: [{ name: "web", image: "web" }],
@@ -389,14 +393,42 @@ describe("install, check and uninstall on a real API server", function () {
 			await kubectl(cluster, [
 				...["label", "namespace", "shop", "lateen.dev/inject=true"],
 			]);
+			await inShop(
+				...["patch", "pod", "broken", "--subresource=status", "--type=merge"],
+				"-p",
+				JSON.stringify({
+					status: {
+						initContainerStatuses: [
+							{
+								...{
+									name: "lateen-proxy",
+									image: "nowhere/proxy",
+									imageID: "",
+								},
+								...{ ready: false, restartCount: 0 },
+								state: { waiting: { reason: "ImagePullBackOff" } },
+							},
+						],
+					},
+				}),
+			);
 			const { code, bad } = await troubles();
-			expect(code).to.equal(0);
-			expect(bad.map(({ verdict }) => verdict)).to.deep.equal([
-				...["warning", "warning"],
-			]);
-			expect(bad[0]?.message).to.match(/^1 pods .*: shop\/forgotten[.]/);
-			expect(bad[1]?.message).to.match(/^1 pods .* 0[.]0[.]9: shop\/older[.]/);
-			await kubectl(cluster, ["-n", "shop", "delete", "pod", "forgotten"]);
+			expect(code).to.equal(1);
+			const lines = bad.map(({ verdict, message }) => `${verdict}: ${message}`);
+			for (const [index, line] of [
+				/^warning: 1 pods .*: shop\/forgotten[.]/,
+				/^warning: 1 pods .*: shop\/host[.] HostNetwork: It is[.]$/,
+				/^problem: There is no ConfigMap lateen-ca in shop,/,
+				/^problem: 1 pods .* nowhere\/proxy of their lateen-proxy \(ImagePullBackOff\): shop\/broken[.]/,
+				/^warning: 1 pods .* 0[.]0[.]9: shop\/older[.]/,
+			].entries())
+				expect(lines[index]).to.match(line);
+			expect(lines).to.have.length(5);
+			// What is warned of alone is no failure.
+			await inShop("delete", "pod", "broken", "--force", "--grace-period=0");
+			await inShop("create", "configmap", "lateen-ca");
+			expect((await troubles()).code).to.equal(0);
+			await inShop("delete", "pod", "forgotten");
 		});
 
 		it("finds webhooks that are not trusted, and such that do not answer", async () => {
