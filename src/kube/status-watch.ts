@@ -6,7 +6,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { KubeConnection } from "./connection.ts";
 import type { Leader } from "./leadership.ts";
 import type { KubeResource } from "./resources.ts";
-import type { SeenStatus } from "./status-writer.ts";
+import type { SeenStatus } from "./seen-statuses.ts";
 import { type WatchedChange, watch } from "./watcher.ts";
 
 /** What the watch works with. */

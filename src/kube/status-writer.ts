@@ -23,12 +23,17 @@ import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
 import type { StatusWriter } from "../store/object-writer.ts";
 import { refKey } from "../store/ref-key.ts";
 import { KubeError } from "./kube-error.ts";
-import type { KubeObject } from "./kube-object.ts";
 import type { Leader } from "./leadership.ts";
 import { mergeStatus, type StatusMerge } from "./merge-status.ts";
 import type { ObjectClient } from "./object-client.ts";
-import { resourceOfKind } from "./resources.ts";
-import type { Urgency, WritePacer } from "./write-pacer.ts";
+import {
+	generationOf,
+	type SeenStatus,
+	SeenStatuses,
+	statusResourceOf,
+} from "./seen-statuses.ts";
+import type { WritePacer } from "./write-pacer.ts";
+import { WriteQueue } from "./write-queue.ts";
 
 /** The manager that our statuses are said by. */
 export const statusManager = "lateen-status";
@@ -42,18 +47,6 @@ export interface KubeStatusParts {
 	readonly logger: Logger;
 	readonly metrics: MetricsRegistry;
 }
-
-/** An object as far as its status goes. */
-export interface SeenStatus {
-	readonly uid: string;
-	readonly resourceVersion: string;
-	readonly generation: number;
-	/** Unchecked. */
-	readonly status: unknown;
-}
-
-/** More objects of a kind than this are not read one by one, but as a list. */
-const maxSingleReads = 8;
 
 /** So many conditions at once may be somebody's change, and are written before others; more are a start or a proxy's doing. */
 const maxUrgent = 16;
@@ -102,7 +95,8 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	/** The newest status of each object, whether it could be written or not. */
 	readonly #wanted = new Map<string, ObjectStatus>();
 	/** What the server has, as far as it is known; only while this replica leads. */
-	readonly #seen = new Map<string, SeenStatus>();
+	readonly #seen: SeenStatuses;
+	readonly #queue: WriteQueue;
 	readonly #refused = new Set<string>();
 	readonly #loggedRefusals = new Set<string>();
 	/** Kinds whose CRDs are too old to have counts of proxies in the status: there the conditions alone are written. */
@@ -114,20 +108,13 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	readonly #doubtful = new Set<string>();
 	readonly #timers = new Map<string, () => void>();
 	readonly #stopState: () => void;
-	/** Ends the wait of statuses for their turn. */
-	readonly #stopping = new AbortController();
-	/** Writes that wait for their turn, by urgency and key: whoever asks again waits with them. */
-	readonly #queued: Readonly<Record<Urgency, Map<string, Promise<void>>>> = {
-		urgent: new Map(),
-		bulk: new Map(),
-	};
-	/** The last write of each object that has begun; the next one follows it. */
-	readonly #underWay = new Map<string, Promise<void>>();
 	#failed = 0;
 
 	constructor(parts: KubeStatusParts) {
 		this.#parts = parts;
-		const { metrics, leader, clock } = parts;
+		const { client, metrics, leader, clock, pacer } = parts;
+		this.#seen = new SeenStatuses(client);
+		this.#queue = new WriteQueue(pacer, (key) => this.#writeOne(key));
 		this.#progress = new TokenBucket(clock, progressRate);
 		this.#writes = metrics.counter(
 			"lateen_kube_status_writes_total",
@@ -153,7 +140,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 
 	[Symbol.dispose](): void {
 		this.#stopState();
-		this.#stopping.abort();
+		this.#queue[Symbol.dispose]();
 		this.#end();
 	}
 
@@ -218,7 +205,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 				this.#failed = 0;
 			},
 			(error: unknown) => {
-				if (this.#stopping.signal.aborted) return;
+				if (this.#queue.isStopped) return;
 				this.#parts.logger.warn(
 					"Statuses cannot be written to Kubernetes; it is tried again.",
 					{ error, statuses: keys.length },
@@ -242,77 +229,24 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 	}
 
 	async #writeKeys(keys: readonly string[]): Promise<void> {
-		const { signal } = this.#stopping;
-		if (signal.aborted || !this.#parts.leader.isLeader()) return;
-		await this.#readMany(keys);
+		if (this.#queue.isStopped || !this.#parts.leader.isLeader()) return;
+		const refs = keys.flatMap((key) => this.#wanted.get(key)?.ref ?? []);
+		await this.#seen.readMany(refs, (key) => this.#wanted.has(key));
 		const due = [...new Set(keys)].map((key) => ({
 			key,
 			need: this.#needOf(key),
 		}));
 		const conditions = due.filter(({ need }) => need === "condition").length;
-		const failures: unknown[] = [];
-		await Promise.all(
-			due.map(async ({ key, need }) => {
-				if (need === "nothing") return;
-				const isUrgent = need === "condition" && conditions <= maxUrgent;
-				try {
-					await this.#queue(key, isUrgent ? "urgent" : "bulk", failures);
-				} catch (error) {
-					failures.push(error);
-				}
-			}),
+		await this.#queue.writeAll(
+			new Map(
+				due
+					.filter(({ need }) => need !== "nothing")
+					.map(({ key, need }) => [
+						key,
+						need === "condition" && conditions <= maxUrgent ? "urgent" : "bulk",
+					]),
+			),
 		);
-		if (failures.length > 0 && !signal.aborted)
-			throw failures.find(isServersTrouble) ?? failures[0];
-	}
-
-	/**
-	 * Writes what is wanted of an object when its turn comes.
-	 *
-	 * @param failures of others that were asked for at the same time, as far as they are known by then
-	 */
-	#queue(
-		key: string,
-		urgency: Urgency,
-		failures: readonly unknown[],
-	): Promise<void> {
-		const queued = this.#queued[urgency];
-		const before = queued.get(key);
-		if (before !== undefined) return before;
-		const turn = async (): Promise<unknown> => {
-			queued.delete(key);
-			// The same would happen to each of a thousand.
-			const trouble = failures.find(isServersTrouble);
-			if (trouble === undefined) await this.#writeNext(key);
-			return trouble;
-		};
-		const inTurn = async (): Promise<void> => {
-			const { signal } = this.#stopping;
-			try {
-				const trouble = await this.#parts.pacer.run(turn, signal, urgency);
-				// Thrown in its turn, it would hold up all others once more.
-				if (trouble !== undefined) throw trouble;
-			} finally {
-				if (signal.aborted) queued.delete(key);
-			}
-		};
-		const write = inTurn();
-		queued.set(key, write);
-		return write;
-	}
-
-	/** After the write of this object that is under way, if there is one. */
-	async #writeNext(key: string): Promise<void> {
-		const before = this.#underWay.get(key) ?? Promise.resolve();
-		const write = before.then(() => this.#writeOne(key));
-		// Whoever asked for the one before hears of its failure.
-		const ended = write.catch(() => undefined);
-		this.#underWay.set(key, ended);
-		try {
-			await write;
-		} finally {
-			if (this.#underWay.get(key) === ended) this.#underWay.delete(key);
-		}
 	}
 
 	/** What is to be written of an object now; progress may have to wait. */
@@ -350,7 +284,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 				const before = this.#seen.get(key);
 				const seen =
 					before === undefined || this.#isBehind(wanted, before)
-						? await this.#read(wanted.ref)
+						? await this.#seen.read(wanted.ref)
 						: before;
 				const merge = this.#merge(key, seen);
 				if (merge?.op !== "write") return;
@@ -411,7 +345,7 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 			: status;
 		const { metadata, content } = await this.#parts.client.applyStatus(
 			{
-				resource: resourceOf(ref),
+				resource: statusResourceOf(ref),
 				at: ref,
 				manager: statusManager,
 				seen: { uid, resourceVersion },
@@ -463,82 +397,4 @@ export class KubeStatusWriter implements StatusWriter, Disposable {
 			this.#writeAlone(refused);
 		});
 	}
-
-	async #read(ref: ObjectRef): Promise<SeenStatus> {
-		const object = await this.#parts.client.get(resourceOf(ref), ref);
-		const seen = seenFrom(object);
-		this.#seen.set(refKey(ref), seen);
-		return seen;
-	}
-
-	/** Kinds of which many are unknown are listed; what a list does not have is read when its turn comes. */
-	async #readMany(keys: readonly string[]): Promise<void> {
-		const unseen = new Map<string, ObjectRef[]>();
-		for (const key of keys) {
-			const ref = this.#wanted.get(key)?.ref;
-			if (ref === undefined || this.#seen.has(key)) continue;
-			const list = unseen.get(ref.kind);
-			if (list === undefined) unseen.set(ref.kind, [ref]);
-			else list.push(ref);
-		}
-		for (const refs of unseen.values()) {
-			const [first] = refs;
-			if (first === undefined || refs.length <= maxSingleReads) continue;
-			await this.#list(first.kind, resourceOf(first));
-		}
-	}
-
-	async #list(
-		kind: string,
-		resource: ReturnType<typeof resourceOf>,
-	): Promise<void> {
-		try {
-			for await (const object of this.#parts.client.listAll(resource)) {
-				const { namespace, name } = object.metadata;
-				const key = refKey({ kind, namespace, name });
-				// What the watch told meanwhile is newer.
-				if (this.#wanted.has(key) && !this.#seen.has(key))
-					this.#seen.set(key, seenFrom(object));
-			}
-		} catch (error) {
-			// Not allowed, no such kind, or the list grew too old: they are read one by one, and each says what is wrong.
-			if (!(error instanceof KubeError) || isServersTrouble(error)) throw error;
-		}
-	}
-}
-
-/** Whether every other write would fail in the same way at the moment. */
-function isServersTrouble(error: unknown): boolean {
-	return (
-		!(error instanceof KubeError) ||
-		error.code === "KUBE_UNREACHABLE" ||
-		error.code === "KUBE_SILENT" ||
-		error.code === "KUBE_BUSY" ||
-		error.code === "KUBE_UNAUTHENTICATED"
-	);
-}
-
-/** What the writer needs to know of an object. */
-export function seenFrom({ metadata, content }: KubeObject): SeenStatus {
-	return {
-		uid: metadata.uid,
-		resourceVersion: metadata.resourceVersion,
-		generation: generationOf(content) ?? 0,
-		status: content["status"],
-	};
-}
-
-function generationOf(
-	content: Readonly<Record<string, unknown>>,
-): number | undefined {
-	const metadata = content["metadata"];
-	const generation = isRecord(metadata) ? metadata["generation"] : undefined;
-	return typeof generation === "number" ? generation : undefined;
-}
-
-function resourceOf(ref: ObjectRef) {
-	const resource = resourceOfKind(ref.kind);
-	if (resource === undefined)
-		throw new Error(`${ref.kind} is no kind that is written to Kubernetes.`);
-	return resource;
 }
