@@ -8,18 +8,18 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
 import { pause } from "../lib/pause.ts";
-import { type Signal, WritableSignal } from "../lib/signal.ts";
+import type { Signal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { KubeConnection, KubeResponse } from "./connection.ts";
 import { discoverVersions } from "./discover-versions.ts";
 import { type Asked, errorOf } from "./error-of.ts";
 import { KubeError } from "./kube-error.ts";
+import { ListPatience } from "./list-patience.ts";
 import {
 	initialState,
 	step,
 	type WatchEffect,
 	type WatchEvent,
-	type WatchProblem,
 	type WatchState,
 } from "./list-watch.ts";
 import { OversizedAnswer, readBounded, readFailure } from "./read-bounded.ts";
@@ -33,6 +33,7 @@ import {
 } from "./watch-answer.ts";
 import type { WatchMetrics } from "./watch-metrics.ts";
 import { type Watched, watchRequest } from "./watch-request.ts";
+import { WatchStanding, type WatchStatus } from "./watch-standing.ts";
 import {
 	type ItemChange,
 	WatchedItems,
@@ -45,16 +46,6 @@ export type WatchedChange<T> =
 	| { readonly type: "listed"; readonly items: ReadonlyMap<string, T> }
 	/** What happened since, in order. */
 	| { readonly type: "changed"; readonly changes: readonly ItemChange<T>[] };
-
-/** How things stand with a kind. */
-export interface WatchStatus {
-	/** Whether everything was read at least once. */
-	readonly isListed: boolean;
-	/** Whether the server knows no such kind, so that there is nothing to be read. */
-	readonly isMissing: boolean;
-	/** What keeps the kind from being current. */
-	readonly problem: WatchProblem | undefined;
-}
 
 /** What a watcher needs. */
 export interface WatchOptions<T> extends Watched {
@@ -98,9 +89,6 @@ const DEFAULT_LIMITS: WatchLimits = {
 	maxBytes: 256 * 1024 * 1024,
 };
 
-/** Between the objects of a list there is no reason for silence; it takes much longer in a watch. */
-const LIST_SILENCE_MS = 20_000;
-
 /** Objects of a page that are read before others may run: some milliseconds. */
 const OBJECTS_AT_ONCE = 50;
 
@@ -124,11 +112,7 @@ type Activity = Extract<
 class DrivenWatcher<T> implements Watcher<T> {
 	readonly #options: WatchOptions<T>;
 	readonly #items: WatchedItems<T>;
-	readonly #status = new WritableSignal<WatchStatus>({
-		isListed: false,
-		isMissing: false,
-		problem: undefined,
-	});
+	readonly #standing: WatchStanding;
 	readonly #asked: Asked;
 	readonly #labels: { readonly resource: string };
 	#state: WatchState;
@@ -142,10 +126,11 @@ class DrivenWatcher<T> implements Watcher<T> {
 		this.#asked = { verb: "watch", resource, namespace };
 		this.#labels = { resource: resource.plural };
 		this.#state = initialState(resource.version);
+		this.#standing = new WatchStanding(options);
 	}
 
 	get status(): Signal<WatchStatus> {
-		return this.#status;
+		return this.#standing.status;
 	}
 
 	get lastEventMs(): number | undefined {
@@ -230,7 +215,8 @@ class DrivenWatcher<T> implements Watcher<T> {
 		activity: Extract<Activity, { do: "stream" | "follow" }>,
 		signal: AbortSignal,
 	): Promise<Activity | undefined> {
-		const list = new ListPatience(this.#options.clock, this.#silentList());
+		const { clock, resource } = this.#options;
+		const list = new ListPatience(clock, resource);
 		if (activity.do === "follow") list.end();
 		try {
 			const either = AbortSignal.any([signal, list.signal]);
@@ -347,7 +333,7 @@ class DrivenWatcher<T> implements Watcher<T> {
 					activity = effect;
 			}
 		}
-		this.#publish();
+		this.#standing.set(this.#state);
 		return activity;
 	}
 
@@ -389,52 +375,6 @@ class DrivenWatcher<T> implements Watcher<T> {
 		this.#options.onChange({ type: "changed", changes });
 	}
 
-	#publish(): void {
-		const { isListed, problem } = this.#state;
-		const before = this.#status.value;
-		const shown = problem ?? this.#versionNote();
-		if (
-			before.isListed === isListed &&
-			before.problem?.kind === shown?.kind &&
-			before.problem?.message === shown?.message
-		)
-			return;
-		this.#status.set({
-			isListed,
-			isMissing: shown?.kind === "missing",
-			problem: shown,
-		});
-		this.#options.metrics?.current.set(
-			isListed && problem === undefined ? 1 : 0,
-			this.#labels,
-		);
-		this.#log(before.problem, shown);
-	}
-
-	#log(before: WatchProblem | undefined, now: WatchProblem | undefined): void {
-		if (before?.kind === now?.kind) return;
-		const { logger } = this.#options;
-		const fields = { resource: this.#labels.resource };
-		if (now === undefined) {
-			logger.info("A kind is read from the API server again.", fields);
-			return;
-		}
-		logger.warn(
-			"A kind is not current; what was read of it before stays in force.",
-			{ ...fields, reason: now.kind, problem: now.message },
-		);
-	}
-
-	/** Stays as long as another version is read than the one that this program knows. */
-	#versionNote(): WatchProblem | undefined {
-		const { version, plural } = this.#options.resource;
-		if (this.#state.version === version) return undefined;
-		return {
-			kind: "KUBE_NOT_FOUND",
-			message: `The API server offers ${plural} at ${this.#state.version} and no longer at ${version}, so that is read instead; what does not fit is refused. Install a version of Lateen that knows ${this.#state.version}.`,
-		};
-	}
-
 	/** Takes back a step that cannot be done because there is more than may be kept. */
 	#giveUp(before: WatchState): Activity | undefined {
 		const { resource, limits = DEFAULT_LIMITS } = this.#options;
@@ -446,50 +386,10 @@ class DrivenWatcher<T> implements Watcher<T> {
 		return this.#fail(error, true);
 	}
 
-	#silentList(): KubeError {
-		return new KubeError(
-			"KUBE_SILENT",
-			`The API server was silent for ${LIST_SILENCE_MS / 1000} s amid the list of ${this.#options.resource.plural}. Look at its load, and at that of etcd.`,
-		);
-	}
-
 	#tooLongLine(): KubeError {
 		return new KubeError(
 			"KUBE_FAILED",
 			`An object among the ${this.#options.resource.plural} is larger than ${MAX_LINE_BYTES / 1024 / 1024} MiB, which no object can be. Look at what stands before the API server.`,
 		);
-	}
-}
-
-/** Ends a streamed list that falls silent before it is complete. */
-class ListPatience {
-	readonly #clock: Clock;
-	readonly #error: KubeError;
-	readonly #ending = new AbortController();
-	#hasEnded = false;
-	#cancel: () => void = () => undefined;
-
-	constructor(clock: Clock, error: KubeError) {
-		this.#clock = clock;
-		this.#error = error;
-		this.heard();
-	}
-
-	/** Aborted with the error when nothing was heard for too long. */
-	get signal(): AbortSignal {
-		return this.#ending.signal;
-	}
-
-	heard(): void {
-		if (this.#hasEnded) return;
-		this.#cancel();
-		this.#cancel = this.#clock.after(LIST_SILENCE_MS, () =>
-			this.#ending.abort(this.#error),
-		);
-	}
-
-	end(): void {
-		this.#hasEnded = true;
-		this.#cancel();
 	}
 }
