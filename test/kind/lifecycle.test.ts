@@ -1,18 +1,21 @@
-// Pods and controllers that come and go while requests are made.
+// Pods, proxies and controllers that come and go while others ask.
 
 import { expect } from "chai";
+import { killContainer } from "../../hack/cluster/node/cluster-with-node.ts";
 import { eventually } from "../testkit/eventually.ts";
 import { loadWhile } from "../testkit/kind-load.ts";
 import type { KindNamespace } from "../testkit/kind-namespace.ts";
+import { jobObject, ruleObject } from "../testkit/kind-objects.ts";
 import { KindWorld } from "../testkit/kind-world.ts";
+import { kubectl } from "../testkit/kube-cluster.ts";
 import type { Load } from "../testkit/pod-app.ts";
 
 /** Readiness, endpoints and the proxies' configuration follow each other. */
-const PATIENCE_MS = 60_000;
-/** Requests a second; one processor of the two has to carry all of it. */
+const PATIENCE_MS = 120_000;
+/** Requests a second from each of the two callers; two processors have to carry all of it. */
 const RATE = 50;
 
-describe("no request is lost", () => {
+describe("pods that come and go", () => {
 	let world: KindWorld;
 	let meshed: KindNamespace;
 
@@ -24,53 +27,95 @@ describe("no request is lost", () => {
 		await world?.[Symbol.asyncDispose]();
 	});
 
-	/** Asks all the while, from a pod with a proxy, and expects all answers. */
-	const under = async (act: () => Promise<unknown>): Promise<Load> => {
-		const load = await loadWhile(
-			{ namespace: meshed, pod: "client", url: "http://web/", rate: RATE },
+	/** Asks all the while, from a pod with a proxy and from one without. */
+	const under = async (
+		act: () => Promise<unknown>,
+	): Promise<readonly [meshed: Load, plain: Load]> =>
+		await loadWhile(
+			[
+				{
+					namespace: meshed,
+					pod: "client",
+					urls: ["http://web/"],
+					rate: RATE,
+				},
+				{
+					namespace: world.plain,
+					pod: "client",
+					urls: [`http://web.${meshed.name}/`],
+					rate: RATE,
+				},
+			],
 			act,
 		);
-		expect(load.failures).to.deep.equal({});
-		expect(load.ok).to.equal(load.sent);
-		expect(load.sent).to.be.greaterThan(2 * RATE);
-		return load;
+	/** The same, and expects all answers. */
+	const losesNothing = async (
+		act: () => Promise<unknown>,
+	): Promise<readonly [meshed: Load, plain: Load]> => {
+		const loads = await under(act);
+		expect(loads.map(({ failures }) => failures)).to.deep.equal([{}, {}]);
+		for (const { sent, ok } of loads) {
+			expect(ok).to.equal(sent);
+			expect(sent).to.be.greaterThan(RATE);
+		}
+		return loads;
+	};
+	/** Waits until the pods that go have gone, too. */
+	const settles = async (selector: string, left: number): Promise<void> => {
+		await eventually(
+			async () => expect(await meshed.podsOf(selector)).to.have.lengthOf(left),
+			PATIENCE_MS,
+		);
 	};
 
-	it("while an application rolls", async () => {
-		const load = await under(async () => {
+	it("lose no request while an application rolls", async () => {
+		const loads = await losesNothing(async () => {
 			await meshed.kubectl("rollout", "restart", "deployment/web-v1");
 			await meshed.ready("deployment/web-v1");
-			await eventually(
-				async () =>
-					expect(await meshed.podsOf("app=web,version=v1")).to.have.lengthOf(2),
-				PATIENCE_MS,
-			);
+			await settles("app=web,version=v1", 2);
 		});
-		expect(Object.keys(load.pods)).to.have.lengthOf.above(3);
+		for (const { pods } of loads)
+			expect(Object.keys(pods)).to.have.lengthOf.above(3);
 	});
 
-	it("when an injected pod is deleted", async () => {
+	it("lose no request when one is deleted", async () => {
 		const [name = ""] = await meshed.podsOf("version=v1");
-		await under(async () => {
+		await losesNothing(async () => {
 			await meshed.kubectl("delete", "pod", name, "--timeout=120s");
+			await meshed.ready("deployment/web-v1");
 		});
 	});
 
-	it("while the controller rolls", async () => {
-		await under(async () => {
+	it("lose no request when they are evicted, as from a node that is drained", async () => {
+		await meshed.apply({
+			apiVersion: "policy/v1",
+			kind: "PodDisruptionBudget",
+			metadata: { name: "web" },
+			spec: { minAvailable: 2, selector: { matchLabels: { app: "web" } } },
+		});
+		const pods = await meshed.podsOf("app=web");
+		expect(pods).to.have.lengthOf(3);
+		await losesNothing(async () => {
+			await Promise.all(pods.map((pod) => evict(meshed, pod)));
+			await meshed.ready("deployment/web-v1", "deployment/web-v2");
+			await settles("app=web", 3);
+		});
+		await meshed.kubectl("delete", "poddisruptionbudget", "web");
+	});
+
+	it("lose no request while the controller rolls", async () => {
+		await losesNothing(async () => {
 			await world.inSystem("rollout", "restart", "deployment/lateen");
 			await world.inSystem(
-				...["rollout", "status", "deployment/lateen", "--timeout=120s"],
+				...["rollout", "status", "deployment/lateen", "--timeout=180s"],
 			);
 		});
 	});
 
-	it("when the leader is killed, and the next one follows changes", async () => {
+	it("lose no request when the leader is killed, and follow changes with the next one", async () => {
 		const old = await world.leader();
-		await under(async () => {
-			await world.inSystem(
-				...["delete", "pod", old, "--grace-period=0", "--force"],
-			);
+		await losesNothing(async () => {
+			await kill(world, "lateen-system", old, "lateen");
 			await eventually(
 				async () => expect(await world.leader()).not.to.equal(old),
 				PATIENCE_MS,
@@ -78,5 +123,98 @@ describe("no request is lost", () => {
 			await meshed.kubectl("scale", "deployment/web-v2", "--replicas=2");
 			await meshed.ready("deployment/web-v2");
 		});
+		await meshed.kubectl("scale", "deployment/web-v2", "--replicas=1");
+		await settles("app=web,version=v2", 1);
+	});
+
+	it("get over the end of a proxy, and others do not feel it", async () => {
+		const [victim = ""] = await meshed.podsOf("app=web,version=v1");
+		const [load] = await under(async () => {
+			await kill(world, meshed.name, victim, "lateen-proxy");
+			await eventually(
+				async () => expect(await restarts(meshed, victim)).to.equal("1 0"),
+				PATIENCE_MS,
+			);
+			await meshed.ready(`pod/${victim}`);
+		});
+		// What was on its way through that proxy is lost, and nothing else.
+		expect(load.sent - load.ok).to.be.at.most(2);
+		const [later] = await losesNothing(async () => {
+			await eventually(async () => {
+				const answer = await meshed.run("client", "ask", "http://web/");
+				expect(answer).to.contain(victim);
+			}, PATIENCE_MS);
+		});
+		expect(Object.keys(later.pods)).to.include(victim);
+	});
+
+	it("ask through their proxies from the first instant", async () => {
+		await meshed.apply(
+			ruleObject("second", {
+				destination: { name: "web" },
+				route: [{ labels: { version: "v2" } }],
+			}),
+		);
+		await meshed.kubectl(
+			...["wait", "--for=condition=Programmed", "routerule/second"],
+			"--timeout=60s",
+		);
+		const names = ["first", "second", "third"];
+		await meshed.apply(
+			...names.map((name) => jobObject(name, ["ask", "http://web/", "", "10"])),
+		);
+		for (const name of names) {
+			await meshed.kubectl(
+				...["wait", `job/${name}`, "--for=condition=Complete"],
+				"--timeout=180s",
+			);
+			const said = await meshed.kubectl("logs", `job/${name}`, "-c", "app");
+			// Without its proxy a pod would ask all versions.
+			expect(said.match(/^200 .*"version":"v2"/gm)).to.have.lengthOf(10);
+		}
+		await meshed.kubectl("delete", "routerule", "second");
 	});
 });
+
+/** Evicts a pod as `kubectl drain` does: it asks again until the budget allows it. */
+async function evict(namespace: KindNamespace, pod: string): Promise<void> {
+	await eventually(async () => {
+		await kubectl(
+			namespace.cluster,
+			[
+				...["create", "-f", "-", "--raw"],
+				`/api/v1/namespaces/${namespace.name}/pods/${pod}/eviction`,
+			],
+			JSON.stringify({
+				apiVersion: "policy/v1",
+				kind: "Eviction",
+				metadata: { name: pod, namespace: namespace.name },
+			}),
+		);
+	}, PATIENCE_MS);
+}
+
+/** Kills the first process of a container at once, as the kernel does when memory runs out. */
+async function kill(
+	{ cluster }: KindWorld,
+	namespace: string,
+	pod: string,
+	container: string,
+): Promise<void> {
+	const ids = await kubectl(cluster, [
+		...["get", "pod", pod, "--namespace", namespace, "-o"],
+		`jsonpath={.status['containerStatuses','initContainerStatuses'][?(@.name=="${container}")].containerID}`,
+	]);
+	await killContainer(cluster.node, ids.replace("containerd://", ""));
+}
+
+/** How often the proxy of a pod and its application were started again. */
+async function restarts(
+	namespace: KindNamespace,
+	pod: string,
+): Promise<string> {
+	return await namespace.kubectl(
+		...["get", "pod", pod, "-o"],
+		'jsonpath={.status.initContainerStatuses[?(@.name=="lateen-proxy")].restartCount} {.status.containerStatuses[0].restartCount}',
+	);
+}

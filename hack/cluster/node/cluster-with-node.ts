@@ -36,9 +36,18 @@ export interface ClusterWithNode extends AsyncDisposable {
 
 /** Gives a node the images of a `docker save` archive, for pods with `imagePullPolicy` Never or IfNotPresent. Throws `ClusterError`. */
 export async function loadImage(node: NodeRef, archive: string): Promise<void> {
-	const [file, args] = command(node, archive);
 	try {
-		await run(file, args);
+		switch (node.sort) {
+			case "namespaces":
+				await runOnNode(node, [...CTR, "images", "import", archive]);
+				return;
+			case "kind":
+				// The node does not see the archive.
+				await run("kind", [
+					...["load", "image-archive", archive, "--name", node.name],
+				]);
+				return;
+		}
 	} catch (error) {
 		const said =
 			error instanceof Error && "stderr" in error ? error.stderr : error;
@@ -46,6 +55,11 @@ export async function loadImage(node: NodeRef, archive: string): Promise<void> {
 			`The node does not take ${archive}: ${String(said).trim()}`,
 		);
 	}
+}
+
+/** Kills the first process of a container at once, as the kernel does when memory runs out. `id` is containerd's. */
+export async function killContainer(node: NodeRef, id: string): Promise<void> {
+	await runOnNode(node, [...CTR, "tasks", "kill", "--signal", "SIGKILL", id]);
 }
 
 /** The words before a command that is to run in a node's namespaces; not for kind's. */
@@ -56,16 +70,16 @@ export function enterNode(pid: number): readonly string[] {
 	];
 }
 
-function command(node: NodeRef, archive: string): [string, readonly string[]] {
-	switch (node.sort) {
-		case "namespaces": {
-			const [nsenter = "", ...words] = enterNode(node.pid);
-			return [
-				nsenter,
-				[...words, "ctr", "-n", "k8s.io", "images", "import", archive],
-			];
-		}
-		case "kind":
-			return ["kind", ["load", "image-archive", archive, "--name", node.name]];
-	}
+/** containerd's client, where the kubelet's containers and images are. */
+const CTR = ["ctr", "-n", "k8s.io"];
+
+async function runOnNode(
+	node: NodeRef,
+	words: readonly string[],
+): Promise<void> {
+	const [program = "", ...args] =
+		node.sort === "kind"
+			? ["docker", "exec", `${node.name}-control-plane`, ...words]
+			: [...enterNode(node.pid), ...words];
+	await run(program, args);
 }
