@@ -3,25 +3,23 @@
  * owned by it, so that the one goes with the other. Where no garbage collector
  * runs, the leader sweeps.
  */
-import { createHash } from "node:crypto";
-import { isRecord } from "../api/fields.ts";
 import { type ObjectRef, printRef } from "../api/object-ref.ts";
-import type { ApiObject } from "../api/objects.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";
-import { contentOf } from "../store/content-of.ts";
 import type { LastGood, LastGoodStore } from "../store/last-good.ts";
-import {
-	parseForm,
-	parseVerdicts,
-	printForm,
-} from "../store/last-good-form.ts";
 import { mergeLastGood } from "../store/merge-last-good.ts";
 import { refKey } from "../store/ref-key.ts";
 import { KubeError } from "./kube-error.ts";
 import type { KubeObject } from "./kube-object.ts";
+import {
+	isAtPlace,
+	lastGoodPlaceOf,
+	lastGoodRefIn,
+	parseLastGood,
+	printLastGood,
+} from "./last-good-object.ts";
 import type { Leader } from "./leadership.ts";
 import type { ObjectClient, ObjectPlace } from "./object-client.ts";
 import { apiVersionOf, resourceOfKind, resources } from "./resources.ts";
@@ -47,13 +45,6 @@ export interface LastGoodObjectsParts {
 	readonly clock: Clock;
 	readonly logger: Logger;
 }
-
-/** Both forms together, as JSON: leaves room for the rest below etcd's 1.5 MiB. */
-const maxFormsLength = 1_000_000;
-
-/** As the schema has it. */
-const maxRefusals = 64;
-const maxMessage = 4096;
 
 /** A conflict is over after one, mostly. */
 const maxTries = 4;
@@ -158,7 +149,7 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 			]),
 		);
 		for await (const object of this.#all()) {
-			const ref = refIn(object);
+			const ref = lastGoodRefIn(object);
 			if (ref === undefined) continue;
 			const key = refKey(ref);
 			if (!objects.exists(ref)) {
@@ -186,8 +177,8 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 
 	async *#all(): AsyncGenerator<KubeObject, void, undefined> {
 		for await (const object of this.#parts.client.listAll(resources.LastGood)) {
-			const ref = refIn(object);
-			if (ref !== undefined && this.#isPlaceOf(object, ref))
+			const ref = lastGoodRefIn(object);
+			if (ref !== undefined && isAtPlace(object, this.#placeOf(ref)))
 				this.#seen.set(refKey(ref), object.metadata);
 			yield object;
 		}
@@ -243,7 +234,7 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 							seen: { uid: seen.uid, resourceVersion: seen.resourceVersion },
 						}),
 						metadata: { ownerReferences: [ownerOf(ref, uid)] },
-						fields: { spec: printSpec({ ref, ...entry }) },
+						fields: { spec: printLastGood({ ref, ...entry }) },
 					},
 					{ metadataOnly: true },
 				);
@@ -280,51 +271,20 @@ export class LastGoodObjects implements LastGoodStore, Disposable {
 	}
 
 	#placeOf(ref: ObjectRef): ObjectPlace {
-		return {
-			namespace:
-				ref.namespace === "" ? this.#parts.ownNamespace : ref.namespace,
-			name: nameFor(ref),
-		};
+		return lastGoodPlaceOf(ref, this.#parts.ownNamespace);
 	}
 
-	#isPlaceOf({ metadata }: KubeObject, ref: ObjectRef): boolean {
-		const at = this.#placeOf(ref);
-		return metadata.namespace === at.namespace && metadata.name === at.name;
-	}
-
-	/** Only from where we would write it: whoever may write in one namespace speaks for no other. */
 	#parse(object: KubeObject): LastGood | undefined {
-		const ref = refIn(object);
-		const { spec } = object.content;
-		if (ref === undefined || !isRecord(spec) || !this.#isPlaceOf(object, ref)) {
+		const entry = parseLastGood(object, this.#parts.ownNamespace);
+		if (entry === undefined) {
 			const { namespace, name } = object.metadata;
 			this.#parts.logger.warn(
 				"A last good form in Kubernetes cannot be used and is left out.",
 				{ lastGood: `${namespace}/${name}` },
 			);
-			return undefined;
 		}
-		const valid = parseForm(spec["valid"], ref);
-		return {
-			ref,
-			valid,
-			proven:
-				spec["validIsProven"] === true ? valid : parseForm(spec["proven"], ref),
-			...parseVerdicts(spec),
-		};
+		return entry;
 	}
-}
-
-function refIn({ content }: KubeObject): ObjectRef | undefined {
-	const { spec } = content;
-	const object = isRecord(spec) ? spec["object"] : undefined;
-	if (!isRecord(object)) return undefined;
-	const { kind, namespace = "", name } = object;
-	return typeof kind === "string" &&
-		typeof namespace === "string" &&
-		typeof name === "string"
-		? { kind, namespace, name }
-		: undefined;
 }
 
 function ownerOf(
@@ -334,67 +294,6 @@ function ownerOf(
 	const resource = resourceOfKind(kind);
 	if (resource === undefined) throw new Error(`${kind} is no kind of ours.`);
 	return { apiVersion: apiVersionOf(resource), kind, name, uid };
-}
-
-/** `routerule.reviews`; of bounded length, as an object's own name may be as long as a name can be. */
-function nameFor({ kind, name }: ObjectRef): string {
-	const whole = `${kind.toLowerCase()}.${name}`;
-	if (whole.length <= 253) return whole;
-	const hash = createHash("sha256").update(name).digest("hex").slice(0, 16);
-	return `${whole.slice(0, 230).replace(/[^a-z0-9]+$/, "")}.${hash}`;
-}
-
-function printSpec({
-	ref,
-	valid,
-	proven,
-	refusals,
-	accepted = [],
-}: LastGood): Readonly<Record<string, unknown>> {
-	const validIsProven =
-		valid !== undefined &&
-		proven !== undefined &&
-		contentOf(valid) === contentOf(proven);
-	const isRefused =
-		valid !== undefined &&
-		refusals.some(({ content }) => content === contentOf(valid));
-	const forms = {
-		...(valid && { valid: printForm(valid) }),
-		...(proven && !validIsProven && { proven: printForm(proven) }),
-	};
-	return {
-		object: {
-			kind: ref.kind,
-			...(ref.namespace !== "" && { namespace: ref.namespace }),
-			name: ref.name,
-		},
-		...(JSON.stringify(forms).length <= maxFormsLength
-			? forms
-			: inForce(isRefused ? proven : valid, isRefused)),
-		...(validIsProven && { validIsProven }),
-		refusals: refusals.slice(-maxRefusals).map((one) => ({
-			content: one.content.slice(0, 64),
-			software: one.software.slice(0, 256),
-			proxy: one.proxy.slice(0, 512),
-			message: one.message.slice(0, maxMessage),
-			...(one.isConfirmed === true && { isConfirmed: true }),
-		})),
-		...(accepted.length > 0 && {
-			accepted: accepted.slice(-maxRefusals).map((one) => ({
-				content: one.content.slice(0, 64),
-				software: one.software.slice(0, 256),
-			})),
-		}),
-	};
-}
-
-/** Where there is no room for both, the one that proxies have. */
-function inForce(
-	form: ApiObject | undefined,
-	isProven: boolean,
-): Readonly<Record<string, unknown>> {
-	if (form === undefined) return {};
-	return { [isProven ? "proven" : "valid"]: printForm(form) };
 }
 
 async function orMissing<T>(found: Promise<T>): Promise<T | undefined> {
