@@ -1,7 +1,5 @@
-import {
-	type DistributionReader,
-	StatusController,
-} from "../controllers/status.ts";
+import type { DistributionReader } from "../controllers/distribution-reader.ts";
+import { StatusController } from "../controllers/status.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
 import type { Logger } from "../observability/logger.ts";

@@ -29,12 +29,12 @@ import {
 	shardOf,
 } from "../reconcilers/proxy-report.ts";
 import { refKey } from "../store/ref-key.ts";
+import type { DistributionReader } from "./distribution-reader.ts";
 import { HeldOffCall } from "./held-off-call.ts";
 import type { HoldOff } from "./hold-off.ts";
 import type { MeshState } from "./mesh.ts";
 import { changedOwnObjects, ownObjectAt } from "./own-objects.ts";
 import { SpacedCall } from "./spaced-call.ts";
-import type { DistributionReader } from "./status.ts";
 import { type FormsReader, noForms } from "./told-forms.ts";
 
 /** Puts reports where the other replicas read them. */

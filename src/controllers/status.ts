@@ -13,39 +13,24 @@ import type { ObjectRef } from "../api/object-ref.ts";
 import type { InvalidObject, Objects } from "../api/objects.ts";
 import { isOwnKind } from "../api/own-kinds.ts";
 import type { ObjectStatus } from "../api/status.ts";
-import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deepEqual } from "../lib/deep-equal.ts";
 import { type Signal, WritableSignal } from "../lib/signal.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Counter, MetricsRegistry } from "../observability/metrics.ts";
-import type {
-	Distribution,
-	HeldBack,
-	ProxyRejection,
-} from "../reconcilers/distribution.ts";
+import type { HeldBack, ProxyRejection } from "../reconcilers/distribution.ts";
 import { decideStatus } from "../reconcilers/status.ts";
 import { decideEvents } from "../reconcilers/status-events.ts";
 import type { EventWriter, StatusWriter } from "../store/object-writer.ts";
 import { refKey } from "../store/ref-key.ts";
+import type { DistributionReader } from "./distribution-reader.ts";
 import { HeldOffCall } from "./held-off-call.ts";
 import type { HoldOff } from "./hold-off.ts";
 import type { MeshState } from "./mesh.ts";
 import { changedOwnObjects, ownObjectAt } from "./own-objects.ts";
 import { SpacedCall } from "./spaced-call.ts";
-
-/** Says how far objects have come among proxies. */
-export interface DistributionReader {
-	/** How far the newest resources that came from the object have come. */
-	of(ref: ObjectRef): Distribution;
-	/** How much of the object proxies lack, in all; asked of every object that is on its way, so it is to be cheap. */
-	lackingOf(ref: ObjectRef): number;
-	/** Calls `listener` with objects that came everywhere, or no longer are, until the returned function is called. */
-	subscribe(listener: (refs: Iterable<ObjectRef>) => void): () => void;
-	/** Calls `listener` when other proxies count than before, so that any object's total may differ, until the returned function is called. */
-	subscribeTotals(listener: () => void): () => void;
-}
+import { StatusOutbox } from "./status-outbox.ts";
 
 /** What the controller watches. */
 export interface StatusInputs {
@@ -111,8 +96,6 @@ export class StatusController {
 	readonly #sweep: SpacedCall;
 	readonly #evaluations: Counter;
 	readonly #spent: Counter;
-	readonly #writes: Counter;
-	readonly #failures: Counter;
 	readonly #stops: (() => void)[] = [];
 	readonly #said = new Map<string, Said>();
 	/** Objects to look at again. */
@@ -126,17 +109,13 @@ export class StatusController {
 	>();
 	/** Objects whose good form is not in the mesh. */
 	readonly #unbuilt = new Map<string, ObjectRef>();
-	/** Decided and not written yet. */
-	readonly #unwritten = new Map<string, ObjectStatus>();
+	readonly #outbox: StatusOutbox;
 	#findings: ReadonlyMap<string, readonly Finding[]> = new Map();
 	#findingList: readonly Finding[] = [];
 	#objects: Objects | undefined;
 	#invalid: ReadonlyMap<string, InvalidObject> = new Map();
 	#heldBack: ReadonlyMap<string, HeldBack> = new Map();
 	#cancelLate: (() => void) | undefined;
-	#cancelRetry: (() => void) | undefined;
-	#failedWrites = 0;
-	#stopped = false;
 	readonly #isComplete = new WritableSignal(false);
 
 	/** Starts at once; disposing ends it. */
@@ -147,6 +126,11 @@ export class StatusController {
 		this.#decision = new HeldOffCall(clock, this.#pace.holdOff, () =>
 			this.#decide(),
 		);
+		this.#outbox = new StatusOutbox({
+			...parts,
+			retryMs: this.#pace.retryMs,
+			isNewest: (key, status) => this.#said.get(key)?.status === status,
+		});
 		this.#sweep = new SpacedCall(clock, this.#pace.progressMs, () =>
 			this.#markAll([...this.#said.values()].map(({ status }) => status.ref)),
 		);
@@ -157,14 +141,6 @@ export class StatusController {
 		this.#spent = metrics.counter(
 			"lateen_status_decision_seconds_total",
 			"Time spent on decisions about statuses.",
-		);
-		this.#writes = metrics.counter(
-			"lateen_status_writes_total",
-			"Statuses written.",
-		);
-		this.#failures = metrics.counter(
-			"lateen_status_write_failures_total",
-			"Writes of statuses that failed and are tried again.",
 		);
 		this.#stops.push(
 			inputs.invalid.subscribe(() => this.#takeInvalid()),
@@ -190,12 +166,11 @@ export class StatusController {
 	}
 
 	[Symbol.dispose](): void {
-		this.#stopped = true;
 		for (const stop of this.#stops.splice(0)) stop();
 		this.#decision.cancel();
 		this.#sweep.cancel();
 		this.#cancelLate?.();
-		this.#cancelRetry?.();
+		this.#outbox[Symbol.dispose]();
 	}
 
 	#takeObjects(): void {
@@ -269,7 +244,7 @@ export class StatusController {
 		this.#spent.add((this.#parts.clock.monotonicMs() - startMs) / 1000);
 		if (gone.length > 0) this.#parts.statuses.forget(gone);
 		this.#scheduleLate();
-		this.#write();
+		this.#outbox.write();
 		this.#lookWhetherComplete();
 	}
 
@@ -296,7 +271,7 @@ export class StatusController {
 			this.#unbuilt.delete(key);
 			this.#late.delete(key);
 			this.#underway.delete(key);
-			this.#unwritten.delete(key);
+			this.#outbox.forget(key);
 			return false;
 		}
 		const isBuilt =
@@ -360,7 +335,7 @@ export class StatusController {
 		}
 		this.#late.delete(key);
 		this.#said.set(key, next);
-		this.#unwritten.set(key, next.status);
+		this.#outbox.put(key, next.status);
 	}
 
 	/** Looks again at what only moves on: nobody tells of each acknowledgement, only of the last. */
@@ -376,43 +351,6 @@ export class StatusController {
 				if (inputs.distribution.lackingOf(ref) !== lacking) late.set(key, ref);
 			this.#markAll(late.values());
 			this.#scheduleLate();
-		});
-	}
-
-	#write(): void {
-		if (this.#cancelRetry !== undefined || this.#unwritten.size === 0) return;
-		const batch = new Map(this.#unwritten);
-		this.#unwritten.clear();
-		this.#parts.statuses.write([...batch.values()]).then(
-			() => this.#wrote(batch.size),
-			(error: unknown) => this.#failed(batch, error),
-		);
-	}
-
-	#wrote(count: number): void {
-		this.#writes.add(count);
-		if (this.#failedWrites > 0)
-			this.#parts.logger.info("Statuses can be written again.");
-		this.#failedWrites = 0;
-	}
-
-	#failed(batch: ReadonlyMap<string, ObjectStatus>, error: unknown): void {
-		this.#failures.add();
-		if (this.#failedWrites === 0)
-			this.#parts.logger.warn(
-				"Statuses cannot be written; what is in force is not touched by that, and it is tried again.",
-				{ error, statuses: batch.size },
-			);
-		const waitMs = backoffMs(this.#failedWrites, this.#pace.retryMs);
-		this.#failedWrites += 1;
-		// Something newer was decided meanwhile, or the object is gone.
-		for (const [key, status] of batch)
-			if (this.#said.get(key)?.status === status)
-				this.#unwritten.set(key, status);
-		if (this.#stopped || this.#cancelRetry !== undefined) return;
-		this.#cancelRetry = this.#parts.clock.after(waitMs, () => {
-			this.#cancelRetry = undefined;
-			this.#write();
 		});
 	}
 }

@@ -1,5 +1,5 @@
 import type { ObjectRef } from "../../src/api/object-ref.ts";
-import type { DistributionReader } from "../../src/controllers/status.ts";
+import type { DistributionReader } from "../../src/controllers/distribution-reader.ts";
 import type { Distribution } from "../../src/reconcilers/distribution.ts";
 import { refKey } from "../../src/store/ref-key.ts";
 

@@ -1,6 +1,6 @@
+import type { DistributionReader } from "../../controllers/distribution-reader.ts";
 import { ProxyReporter } from "../../controllers/proxy-report.ts";
 import type { Replicas } from "../../controllers/replicas.ts";
-import type { DistributionReader } from "../../controllers/status.ts";
 import type { Leader } from "../../kube/leadership.ts";
 import {
 	deleteLeftovers,

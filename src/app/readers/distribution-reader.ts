@@ -1,4 +1,4 @@
-import type { DistributionReader } from "../../controllers/status.ts";
+import type { DistributionReader } from "../../controllers/distribution-reader.ts";
 import type { Distribution } from "../../xds/catalog/distribution.ts";
 
 /** Shows to the status of objects how far they have come among proxies. */
