@@ -173,7 +173,8 @@ export interface Branch {
 /** A RouteRule as it applies to one port of one service. */
 export interface Rule {
 	readonly origin: ObjectRef;
-	readonly layer: "http" | "tcp";
+	/** What it routes: requests, connections, or both on a port of which the first bytes tell what it speaks. */
+	readonly layer: "http" | "tcp" | "both";
 	/** Set for a consumer rule: it applies to callers of this namespace only. */
 	readonly callerNamespace?: string;
 	/** The rule applies to the sidecars of the mesh. */

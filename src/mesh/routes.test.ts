@@ -226,6 +226,32 @@ describe("the destination of a rule", () => {
 		expect(rule?.layer).to.equal("tcp");
 	});
 
+	it("means whatever is spoken on a port without a protocol, unless the rule asks something of requests", () => {
+		const rules = rulesOf(
+			"any.default.svc.cluster.local:7777",
+			service("any", { ports: [{ port: 7777, name: "main" }] }),
+			routeRule("weights", {
+				destination: { name: "any" },
+				route: [{ labels: { version: "v1" } }],
+			}),
+			routeRule("headers", {
+				destination: { name: "any" },
+				precedence: 10,
+				match: [{ headers: { "x-user": "jason" } }],
+				route: [{ labels: { version: "v1" } }],
+			}),
+			routeRule("server-names", {
+				destination: { name: "any" },
+				precedence: 5,
+				match: [{ tcp: { sni: ["any.example.com"] } }],
+				route: [{ labels: { version: "v1" } }],
+			}),
+		);
+		expect(
+			rules.map(({ origin, layer }) => `${origin.name} ${layer}`),
+		).to.deep.equal(["headers http", "server-names tcp", "weights both"]);
+	});
+
 	it("can be a host of an ExternalService in another namespace", () => {
 		const [rule] = rulesOf(
 			"api.example.com:80",

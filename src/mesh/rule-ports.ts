@@ -9,7 +9,7 @@ import {
 } from "./rule-context.ts";
 import { carriesHttp, type Service, type ServicePort } from "./service.ts";
 
-/** The ports of the service that the rule applies to, and whether to requests or to connections. */
+/** The ports of the service that the rule applies to, and whether to requests, to connections, or to whatever is spoken there. */
 export function portsOf(
 	context: RuleContext,
 	service: Service,
@@ -26,6 +26,7 @@ export function portsOf(
 				? undefined
 				: "tcp";
 		}
+		if (httpOnly === undefined && port.protocol === "sniffed") return "both";
 		if (carriesHttp(port.protocol)) return "http";
 		return httpOnly === undefined ? "tcp" : undefined;
 	};
@@ -67,7 +68,7 @@ export function portsOf(
 		return layer === undefined ? [] : [{ port, layer }];
 	});
 	// A rule for all ports means requests as soon as there is a port that has them.
-	const http = possible.filter(({ layer }) => layer === "http");
+	const http = possible.filter(({ layer }) => layer !== "tcp");
 	const chosen = http.length > 0 ? http : possible;
 	if (service.ports.length === 0) {
 		addFinding(

@@ -107,7 +107,8 @@ function exactTexts(http: HttpMatch | undefined): readonly string[] {
 
 function takesAll(earlier: Candidate, later: Candidate): boolean {
 	return (
-		earlier.rule.layer === later.rule.layer &&
+		(earlier.rule.layer === later.rule.layer ||
+			earlier.rule.layer === "both") &&
 		audienceCovers(earlier, later) &&
 		httpCovers(earlier.branch.http, later.branch.http) &&
 		tcpCovers(earlier.branch.tcp, later.branch.tcp)

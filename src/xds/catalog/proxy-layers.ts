@@ -1,7 +1,11 @@
 import type { Service, ServicePort } from "../../mesh/service.ts";
 import type { Attachment } from "../generate/service-view.ts";
 import type { Proxy } from "../proxy.ts";
-import type { ChangedNames } from "../proxy-resources.ts";
+import type {
+	ChangedNames,
+	SharedSet,
+	SplitResources,
+} from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import type {
@@ -13,6 +17,11 @@ import type {
 import { mergeNames } from "./merge-names.ts";
 import { OwnResources } from "./own-resources.ts";
 import { ChangeCollector, type ResourceLayer } from "./resource-layer.ts";
+
+/** Fewer are looked at one by one. */
+const fewResources = 64;
+
+const nothing: SharedSet = new Map();
 
 /** A proxy has another layer in the place of one. */
 export type LayerMoved = (from: ResourceLayer, to: ResourceLayer) => void;
@@ -56,6 +65,23 @@ export class ProxyLayers {
 		);
 	}
 
+	/** Every name of this type, with those of one of the layers that proxies share apart. */
+	split(type: ResourceType): SplitResources {
+		const layers = this.all();
+		const sizeOf = (layer: ResourceLayer): number => layer.all(type).size;
+		const [own, scoped, shared] = layers;
+		const most = sizeOf(scoped) > sizeOf(shared) ? scoped : shared;
+		const rest = layers.filter((layer) => layer !== most);
+		const others = rest
+			.flatMap((layer) => [...layer.all(type).keys()])
+			.filter((name) => most.get(type, name) === undefined);
+		const first = most === scoped ? [own] : [own, scoped];
+		const isHidden = first.some((layer) => overlap(layer, most, type));
+		return sizeOf(most) < fewResources || isHidden
+			? { shared: nothing, others: [...most.all(type).keys(), ...others] }
+			: { shared: most.snapshot(type), others };
+	}
+
 	/** What is the proxy's own, what it has with others of its scope, and what all have. */
 	all(): readonly [ResourceLayer, ResourceLayer, ResourceLayer] {
 		return [this.#own.layer, this.#scope.resources.layer, this.#shared];
@@ -82,13 +108,22 @@ export class ProxyLayers {
 			changed.workloads ||
 			changed.options ||
 			changed.callerFacts ||
-			(this.#proxy.addresses.tcp.length > 0 &&
+			(this.#ownDependsOnServices() &&
 				(changed.services.size > 0 || changed.routes.size > 0))
 		) {
 			const own = this.#own.update(this.home.mesh, this.rulesOf);
 			all = mergeNames({ names: all }, own);
 		}
 		return all;
+	}
+
+	/** Listeners of single services; and the one that looks at what goes to ports that no service has. */
+	#ownDependsOnServices(): boolean {
+		return (
+			this.#proxy.addresses.tcp.length > 0 ||
+			(attachmentOf(this.#proxy) === "captured" &&
+				this.home.mesh.options.outboundTraffic === "RegistryOnly")
+		);
 	}
 
 	/** The proxy has nothing of it any more. */
@@ -113,6 +148,18 @@ export class ProxyLayers {
 		this.home.release(before);
 		return changes;
 	}
+}
+
+/** Whether a small layer has a name of another. */
+function overlap(
+	small: ResourceLayer,
+	other: ResourceLayer,
+	type: ResourceType,
+): boolean {
+	for (const name of small.all(type).keys()) {
+		if (other.get(type, name) !== undefined) return true;
+	}
+	return false;
 }
 
 /** What differs for a proxy that has one layer after the other. */

@@ -1,5 +1,6 @@
 import { type ObjectRef, printRef } from "../../api/object-ref.ts";
 import { TrafficDirection } from "../../gen/envoy/envoy/config/core/v3/base_pb.js";
+import { memoByInput } from "../../lib/memo.ts";
 import type { CallerRule } from "../../mesh/caller.ts";
 import type { Endpoint } from "../../mesh/endpoint.ts";
 import type { Mesh } from "../../mesh/mesh.ts";
@@ -19,7 +20,7 @@ import {
 	httpConnectionManager,
 	type NetworkFilter,
 } from "./http-connection-manager.ts";
-import { sniffing } from "./inbound-listener.ts";
+import { sniffing, sniffingElsewhere } from "./inbound-listener.ts";
 import {
 	type ListenerInit,
 	listenAddress,
@@ -34,6 +35,7 @@ import {
 	portRouteName,
 } from "./names.ts";
 import { clustersOf, originsOf } from "./route.ts";
+import { refusingRoutes } from "./route-configuration.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
 /** Port of a captured sidecar to which iptables sends what goes out. */
@@ -44,6 +46,17 @@ export type RulesOf = (
 	service: Service,
 	port: ServicePort,
 ) => readonly CallerRule[];
+
+/** Numbers of all ports that some service has, in order. */
+const portsOfServices = memoByInput(
+	(services: Mesh["services"]): readonly number[] => {
+		const numbers = new Set<number>();
+		for (const { ports } of services.values()) {
+			for (const { number } of ports) numbers.add(number);
+		}
+		return [...numbers].sort((a, b) => a - b);
+	},
+);
 
 /** Numbers of all ports on which some service speaks HTTP: each has a route configuration. */
 export function httpPortsOf(mesh: Mesh): number[] {
@@ -61,7 +74,9 @@ export function httpPortsOf(mesh: Mesh): number[] {
  *
  * One is bound; the others only take over connections whose original
  * destination is their address: `0.0.0.0_<port>` for every HTTP port, and one
- * for each address and port of a service that is not plain HTTP.
+ * for each address and port of a service that is not plain HTTP. Where unknown
+ * hosts are refused, every port of a service has one of the former: it tells
+ * HTTP from the rest, to say why.
  */
 export function capturedOutboundListeners(
 	mesh: Mesh,
@@ -105,27 +120,40 @@ export function capturedOutboundListeners(
 		}
 	}
 	const httpPorts = new Set(httpPortsOf(mesh));
+	const refused = refusesUnknown(mesh) ? portsOfServices(mesh.services) : [];
 	const hasIpv6 = [...mesh.services.values()].some(({ addresses }) =>
 		addresses.some((address) => address.includes(":")),
 	);
-	for (const number of new Set([...httpPorts, ...shared.keys()])) {
+	for (const number of new Set([...httpPorts, ...shared.keys(), ...refused])) {
 		add(
-			sharedListener(
-				number,
-				httpPorts.has(number),
-				shared.get(number) ?? [],
-				fallbackCluster(mesh),
+			sharedListener({
+				port: number,
+				http: httpPorts.has(number) ? httpFilter(number) : refusal(mesh),
+				chains: shared.get(number) ?? [],
+				fallback: fallbackCluster(mesh),
 				hasIpv6,
-			),
+			}),
 		);
 	}
 	return [...listeners.values()];
 }
 
+function refusesUnknown(mesh: Mesh): boolean {
+	return mesh.options.outboundTraffic === "RegistryOnly";
+}
+
 function fallbackCluster(mesh: Mesh): string {
-	return mesh.options.outboundTraffic === "AllowAny"
-		? passthroughCluster
-		: blackholeCluster;
+	return refusesUnknown(mesh) ? blackholeCluster : passthroughCluster;
+}
+
+/** Answers HTTP with a sentence where the rest is cut; undefined where nothing is. */
+function refusal(mesh: Mesh): NetworkFilter | undefined {
+	return refusesUnknown(mesh)
+		? httpConnectionManager("outbound", "outbound_unknown", {
+				kind: "inline",
+				routes: refusingRoutes(),
+			})
+		: undefined;
 }
 
 /**
@@ -138,11 +166,14 @@ export function virtualOutbound(
 	name = "virtual_outbound",
 	any: "0.0.0.0" | "[::]" = "0.0.0.0",
 ): Resource {
+	const http = refusal(mesh);
 	return listenerResource({
 		name,
 		address: listenAddress(`${any}:${outboundCapturePort}`),
 		trafficDirection: TrafficDirection.OUTBOUND,
 		useOriginalDst: true,
+		// All connections pass here first; those to ports of services are left to the listeners that take them over.
+		...(http && sniffingElsewhere(portsOfServices(mesh.services))),
 		filterChains: [
 			// A connection straight to this port would come back to it for ever.
 			{
@@ -150,6 +181,7 @@ export function virtualOutbound(
 				filterChainMatch: { destinationPort: outboundCapturePort },
 				filters: [tcpProxy("outbound_loop", blackholeCluster)],
 			},
+			...(http ? [plainHttpChain(http)] : []),
 		],
 		defaultFilterChain: {
 			name: "unknown",
@@ -159,35 +191,29 @@ export function virtualOutbound(
 }
 
 /** Every HTTP service of a port, those told by their TLS server name or subnet, and whatever else uses the port. */
-function sharedListener(
-	port: number,
-	http: boolean,
-	chains: readonly FilterChainInit[],
-	fallback: string,
-	hasIpv6: boolean,
-): Resource {
+function sharedListener(init: {
+	readonly port: number;
+	readonly http: NetworkFilter | undefined;
+	readonly chains: readonly FilterChainInit[];
+	readonly fallback: string;
+	readonly hasIpv6: boolean;
+}): Resource {
+	const { port, http, chains, fallback, hasIpv6 } = init;
 	return unbound("0.0.0.0", port, {
 		...(hasIpv6 && {
 			additionalAddresses: [{ address: listenAddress(`[::]:${port}`) }],
 		}),
 		...sniffing("protocol"),
-		filterChains: [
-			...(http
-				? [
-						{
-							name: "http",
-							filterChainMatch: plainHttp,
-							filters: [httpFilter(port)],
-						},
-					]
-				: []),
-			...chains,
-		],
+		filterChains: [...(http ? [plainHttpChain(http)] : []), ...chains],
 		defaultFilterChain: {
 			name: "unknown",
 			filters: [tcpProxy(`outbound_0.0.0.0_${port}`, fallback)],
 		},
 	});
+}
+
+function plainHttpChain(filter: NetworkFilter): FilterChainInit {
+	return { name: "http", filterChainMatch: plainHttp, filters: [filter] };
 }
 
 function httpFilter(port: number): NetworkFilter {

@@ -42,7 +42,7 @@ export function tcpFilterChains(
 	wholeCluster: string,
 	base: ChainBase = {},
 ): FilterChainInit[] {
-	const tcpRules = rules.filter(({ rule }) => rule.layer === "tcp");
+	const tcpRules = rules.filter(({ rule }) => rule.layer !== "http");
 	const choices = tcpRules.flatMap(({ rule, branches }, sameness) => {
 		const filter = ruleFilter(statPrefix, rule);
 		return branches.map((branch) => ({

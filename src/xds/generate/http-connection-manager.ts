@@ -63,7 +63,10 @@ function manager(
 		httpFilters: httpFilters[use === "gateway" ? "outbound" : use],
 		normalizePath: true,
 		maxRequestHeadersKb: defaults.maxRequestHeadersKb,
-		streamIdleTimeout: duration(defaults.streamIdleTimeoutMs),
+		streamIdleTimeout: duration(
+			// The caller's proxy watches, and knows what a rule says; it is not to be cut shorter here.
+			use === "inbound" ? 0 : defaults.streamIdleTimeoutMs,
+		),
 		upgradeConfigs: [
 			{ upgradeType: "websocket" },
 			// Only routes that ask for CONNECT match it; the others leave it unanswered with 404.

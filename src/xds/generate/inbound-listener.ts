@@ -16,6 +16,7 @@ import {
 	listenerResource,
 } from "./listener.ts";
 import {
+	exceptOnPorts,
 	httpInspector,
 	type ListenerFilter,
 	onlyOnPorts,
@@ -195,6 +196,16 @@ function sniffingOn(ports: readonly number[]): Sniffing {
 					onlyOnPorts(filter, ports),
 				)
 			: []),
+	]);
+}
+
+/** Recovers the original destination, and looks at the first bytes of what goes to other ports than these. */
+export function sniffingElsewhere(ports: readonly number[]): Sniffing {
+	return listenerFilters([
+		originalDestination,
+		...[tlsInspector, httpInspector].map((filter) =>
+			exceptOnPorts(filter, ports),
+		),
 	]);
 }
 

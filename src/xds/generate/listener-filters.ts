@@ -41,6 +41,23 @@ export function onlyOnPorts(
 	filter: ListenerFilter,
 	ports: readonly number[],
 ): ListenerFilter {
+	return {
+		...filter,
+		filterDisabled: { rule: { case: "notMatch", value: isOneOf(ports) } },
+	};
+}
+
+/** The filter for connections to other ports than these. */
+export function exceptOnPorts(
+	filter: ListenerFilter,
+	ports: readonly number[],
+): ListenerFilter {
+	return ports.length === 0
+		? filter
+		: { ...filter, filterDisabled: isOneOf(ports) };
+}
+
+function isOneOf(ports: readonly number[]): Predicate {
 	const rules = ports.map(
 		(port): Predicate => ({
 			rule: {
@@ -50,17 +67,8 @@ export function onlyOnPorts(
 		}),
 	);
 	const [only] = rules;
-	return {
-		...filter,
-		filterDisabled: {
-			rule: {
-				case: "notMatch",
-				// A set must have two members at least.
-				value:
-					rules.length === 1 && only
-						? only
-						: { rule: { case: "orMatch", value: { rules } } },
-			},
-		},
-	};
+	// A set must have two members at least.
+	return rules.length === 1 && only
+		? only
+		: { rule: { case: "orMatch", value: { rules } } };
 }

@@ -53,6 +53,11 @@ export function outboundRoutes(routes: OutboundRoutes): RouteConfigurationInit {
 	};
 }
 
+/** The routes of requests on a port that no service has, in a mesh that allows no unknown hosts. */
+export function refusingRoutes(): RouteConfigurationInit {
+	return { name: "unknown", virtualHosts: [refuseUnknown()] };
+}
+
 /** `outboundRoutes` as a resource. */
 export function outboundRoutesResource(routes: OutboundRoutes): Resource {
 	return routeConfigurationResource(outboundRoutes(routes), []);

@@ -15,9 +15,11 @@ import { makeResource } from "./make-resource.ts";
 import {
 	clusterName,
 	clusterNameOf,
+	passthroughCluster,
 	unresolvedCluster,
 	virtualHostName,
 } from "./names.ts";
+import { escapeRegex } from "./regex.ts";
 import {
 	clustersOf,
 	defaultRetryPolicy,
@@ -26,7 +28,7 @@ import {
 	type RouteInit,
 	routesOf,
 } from "./route.ts";
-import { matchesConnect } from "./route-match.ts";
+import { matchesConnect, routeMatch } from "./route-match.ts";
 import type { Attachment } from "./service-view.ts";
 
 /** A virtual host, before encoding. */
@@ -69,7 +71,7 @@ export function virtualHostResource(called: CalledPort): Resource {
 
 /** The virtual host of one port of a service. */
 export function virtualHost(name: string, called: CalledPort): VirtualHostInit {
-	const { service, port, rules } = called;
+	const { service, port, rules, attachment } = called;
 	const whole = clusterName(service.hostname, port.number, "");
 	return {
 		name,
@@ -77,9 +79,8 @@ export function virtualHost(name: string, called: CalledPort): VirtualHostInit {
 		retryPolicy: defaultRetryPolicy,
 		routes: carriesHttp(port.protocol)
 			? [
-					...rules
-						.filter(({ rule }) => rule.layer === "http")
-						.flatMap(routesOf),
+					...(attachment === "captured" ? podRoutes(called) : []),
+					...rules.filter(({ rule }) => rule.layer !== "tcp").flatMap(routesOf),
 					defaultRoute(whole),
 				]
 			: [tunnelRoute(rules, whole)],
@@ -100,10 +101,32 @@ function domainsOf(called: CalledPort): string[] {
 			.filter((address) => !address.includes("/"))
 			.map((address) => (address.includes(":") ? `[${address}]` : address)),
 	];
-	if (attachment === "captured") return hosts;
+	if (attachment === "captured")
+		return service.resolution === "headless"
+			? [...hosts, ...hosts.map((host) => `*.${host}`)]
+			: hosts;
 	return hosts.flatMap((host) =>
 		port.number === 80 ? [host, `${host}:80`] : [`${host}:${port.number}`],
 	);
+}
+
+/** Below the names of a headless service stand those of its pods: whoever asks for `db-0.db` wants that one, whatever holds for all. */
+function podRoutes({ service, local }: CalledPort): RouteInit[] {
+	if (service.resolution !== "headless") return [];
+	const hosts = [...service.hosts, ...(local ? service.localHosts : [])];
+	const pods = `(?i:[^.]+\\.(?:${hosts.map(escapeRegex).join("|")}))`;
+	const authority = { kind: "regex", value: pods, not: false } as const;
+	return [
+		{
+			...defaultRoute(passthroughCluster),
+			name: "one pod",
+			match: routeMatch({
+				authority: { ...authority, ignoreCase: true },
+				headers: [],
+				query: [],
+			}),
+		},
+	];
 }
 
 /** A CONNECT through the forward proxy to a port that does not speak HTTP. */
