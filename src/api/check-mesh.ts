@@ -1,3 +1,4 @@
+import { checkInjectionTemplate } from "./check-injection-template.ts";
 import { each } from "./each.ts";
 import type { FieldPath } from "./field-path.ts";
 import { isSubnet } from "./ip-address.ts";
@@ -21,11 +22,6 @@ export function checkMesh(spec: Partial<MeshSpec>, report: Report): void {
 			);
 		},
 	);
-	for (const part of ["proxy", "capture"] as const) {
-		if (template?.[part]?.["name"] === undefined) continue;
-		report(
-			[...INJECTION, "template", part, "name"],
-			"The container is known by its name. Leave the name away.",
-		);
-	}
+	if (template !== undefined)
+		checkInjectionTemplate(template, [...INJECTION, "template"], report);
 }

@@ -493,7 +493,60 @@ describe("inject", () => {
 		expect(injected(result, context)).to.deep.equal(result);
 	});
 
-	it("never throws and never injects twice, whatever a pod holds", () => {
+	it("treats what the template adds as the pod's own", () => {
+		const context = injectContext({
+			template: {
+				pod: {
+					metadata: { annotations: { "lateen.dev/proxy-log-level": "debug" } },
+					spec: {
+						terminationGracePeriodSeconds: 4,
+						containers: [
+							{ name: "agent", livenessProbe: { tcpSocket: { port: 1 } } },
+						],
+					},
+				},
+			},
+		});
+		const result = injected(pod(), context);
+		const agent = container(result, "agent");
+		expect(agent).to.have.nested.property("livenessProbe.httpGet.port", 15020);
+		expect(agent).to.have.nested.property("lifecycle.preStop.sleep.seconds", 2);
+		expect(String(container(result, "lateen-proxy")["args"])).to.include(
+			"--log-level,debug",
+		);
+		expect(injected(result, context)).to.deep.equal(result);
+	});
+
+	it("is kept by what the template makes of a pod from being injected, too", () => {
+		const context = injectContext({
+			template: { pod: { spec: { securityContext: { runAsUser: 1337 } } } },
+		});
+		const result = inject(pod(), context);
+		if (result.kind !== "skipped") throw new Error(result.kind);
+		expect(result.skip.reason).to.equal("ProxyUser");
+		expect(result.pod["spec"]).to.deep.equal(pod().spec);
+	});
+
+	it("gives an application its own probes back when its pod does not want them led through the proxy any more", () => {
+		const probe = { httpGet: { path: "/live", port: 8080, scheme: "HTTP" } };
+		const first = injected(
+			pod({ containers: [{ ...app, livenessProbe: probe }] }),
+		);
+		const metadata = recordIn(first, "metadata");
+		const second = injected({
+			...first,
+			metadata: {
+				...metadata,
+				annotations: {
+					...recordIn(metadata, "annotations"),
+					"lateen.dev/rewrite-probes": "false",
+				},
+			},
+		});
+		expect(container(second, "app")["livenessProbe"]).to.deep.equal(probe);
+	});
+
+	it("never throws and never injects twice, whatever a pod and a template hold", () => {
 		const port = fc.oneof(
 			fc.nat(70_000),
 			fc.constantFrom("http", "x", "15020", ""),
@@ -573,10 +626,37 @@ describe("inject", () => {
 			},
 			{ requiredKeys: [] },
 		);
+		const template = fc.record(
+			{
+				proxy: fc.record({ env: fc.constant([{ name: "A", value: "1" }]) }),
+				pod: fc.record(
+					{
+						metadata: fc.record({
+							annotations: fc.dictionary(
+								fc.constantFrom("lateen.dev/stop-delay", "other"),
+								fc.constantFrom("1s", "7s"),
+							),
+						}),
+						spec: fc.record(
+							{
+								containers: fc.oneof(containers, fc.constant(null)),
+								initContainers: fc.oneof(containers, fc.constant(null)),
+								terminationGracePeriodSeconds: fc.nat(60),
+							},
+							{ requiredKeys: [] },
+						),
+					},
+					{ requiredKeys: [] },
+				),
+			},
+			{ requiredKeys: [] },
+		);
 		let times = 0;
 		fc.assert(
-			fc.property(anyPod, fc.boolean(), (from, isNative) => {
-				const context = isNative ? injectContext() : classic;
+			fc.property(anyPod, template, fc.boolean(), (from, laid, isNative) => {
+				const base = isNative ? injectContext() : classic;
+				const settings = { ...base.settings, template: laid as object };
+				const context = { ...base, settings };
 				const before = JSON.stringify(from);
 				const once = inject(from as Json, context);
 				expect(JSON.stringify(from)).to.equal(before);

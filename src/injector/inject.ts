@@ -1,8 +1,9 @@
 /*
  * Injection of one pod:
  *
- *   pod ─▶ whyNot? ─▶ steering ─▶ probes through the proxy ─▶ containers, volume ─▶ template ─▶ pod
- *          skipped    refused      originals in an annotation   kept where they are already
+ *   pod ─▶ template ─▶ whyNot? ─▶ steering ─▶ probes through the proxy ─▶ containers, volume ─▶ pod
+ *          over the    skipped    refused     originals in an annotation   kept where they are already
+ *          original
  *
  * What comes out comes out again when it is put in: an API server may ask twice, when another webhook has changed the pod
  * meanwhile, and a container that came with that is treated like the others.
@@ -24,6 +25,7 @@ import { names } from "./names.ts";
 import {
 	type OriginalHandlers,
 	type RewrittenProbes,
+	restoreProbes,
 	rewriteProbes,
 } from "./probes.ts";
 import { proxyContainer, proxyVolume, sleepHook } from "./proxy-container.ts";
@@ -49,18 +51,35 @@ export type Injection =
  *   is left as it is, but for one annotation.
  */
 export function inject(pod: Json, context: InjectionContext): Injection {
-	const skip = whyNot(pod, context);
+	const wanted = withTemplate(pod, context);
+	const skip = whyNot(wanted, context);
 	if (skip !== undefined) return skipped(pod, skip);
 	const read = readSteering(
-		pod,
+		wanted,
 		context.settings,
 		context.kubernetes.nativeSidecars,
 	);
 	if (!read.ok) return { kind: "refused", violations: read.violations };
 	const { steering } = read;
-	const skipSo = whyNotSo(pod, steering);
+	const skipSo = whyNotSo(wanted, steering);
 	if (skipSo !== undefined) return skipped(pod, skipSo);
-	return { kind: "injected", pod: injected(pod, context, steering) };
+	return { kind: "injected", pod: injected(wanted, context, steering) };
+}
+
+/** What the Mesh wants of the pod, before anything is injected: so that its containers are treated as the pod's own. */
+function withTemplate(pod: Json, { settings }: InjectionContext): Json {
+	const originals = readOriginals(pod);
+	const spec = recordIn(pod, "spec");
+	const restored = ["containers", "initContainers"].reduce((to, field) => {
+		const list = fieldOf(spec, field);
+		return Array.isArray(list)
+			? withField(to, field, restoreProbes(list, originals))
+			: to;
+	}, spec);
+	const original = isRecord(fieldOf(pod, "spec"))
+		? { ...pod, spec: restored }
+		: pod;
+	return strategicMerge(original, settings.template?.pod ?? {});
 }
 
 function skipped(pod: Json, skip: Skip): Injection {
@@ -82,15 +101,13 @@ function injected(
 	steering: Steering,
 ): Json {
 	const spec = recordIn(pod, "spec");
-	const known = readOriginals(pod);
-	const inits = rewriteIn(spec, "initContainers", steering, known);
-	const apps = rewriteIn(spec, "containers", steering, known);
+	const inits = rewriteIn(spec, "initContainers", steering);
+	const apps = rewriteIn(spec, "containers", steering);
 	const probes = [...inits.probes, ...apps.probes];
-	const template = context.settings.template;
 	const proxy = proxyContainer(context, steering, probes);
 	const capture = strategicMerge(
 		captureContainer(context.settings, steering),
-		template?.capture ?? {},
+		context.settings.template?.capture ?? {},
 	);
 	const isNative = steering.sidecar === "native";
 	const containers = apps.containers.map((container) =>
@@ -108,7 +125,7 @@ function injected(
 		containers: isNative ? containers : place(containers, [proxy], "first"),
 		volumes: placeVolume(listOf(spec["volumes"])),
 	};
-	const marked = withMetadata(
+	return withMetadata(
 		withMetadata({ ...pod, spec: withContainers }, "labels", {
 			[names.injectedLabel]: context.version,
 		}),
@@ -122,14 +139,12 @@ function injected(
 			[names.notInjectedAnnotation]: undefined,
 		},
 	);
-	return strategicMerge(marked, template?.pod ?? {});
 }
 
 function rewriteIn(
 	spec: Json,
 	field: "containers" | "initContainers",
 	steering: Steering,
-	known: OriginalHandlers,
 ): RewrittenProbes {
 	const all = listOf(spec[field]);
 	if (!steering.rewritesProbes)
@@ -145,10 +160,7 @@ function rewriteIn(
 		const name = textIn(one, "name");
 		return ourNames.includes(name) || counts.get(name) !== 1;
 	};
-	const rewritten = rewriteProbes(
-		all.filter((one) => !isLeft(one)),
-		known,
-	);
+	const rewritten = rewriteProbes(all.filter((one) => !isLeft(one)));
 	const rest = rewritten.containers.values();
 	return {
 		...rewritten,

@@ -64,15 +64,8 @@ export interface RewrittenProbes {
 	readonly probes: readonly RewrittenProbe[];
 }
 
-/**
- * Leads the probes of containers through the proxy.
- *
- * @param known the originals of probes that already do
- */
-export function rewriteProbes(
-	containers: readonly unknown[],
-	known: OriginalHandlers,
-): RewrittenProbes {
+/** Leads the probes of containers through the proxy; such as go there already stay. */
+export function rewriteProbes(containers: readonly unknown[]): RewrittenProbes {
 	const originals: (readonly [container: string, Json])[] = [];
 	const probes: RewrittenProbe[] = [];
 	const rewritten = containers.map((container) => {
@@ -81,11 +74,8 @@ export function rewriteProbes(
 		if (!isRecord(container) || !isName.test(name)) return container;
 		const originalsHere: Record<string, unknown> = {};
 		const through = (holder: Json, which: string): Json | undefined => {
-			const path = `/probes/${name}/${which}`;
-			const isRewritten = textIn(recordIn(holder, "httpGet"), "path") === path;
-			const original = isRewritten
-				? recordIn(recordIn(known, name), which)
-				: handlerOf(holder);
+			const path = pathOf(name, which);
+			const original = isThrough(holder, path) ? undefined : handlerOf(holder);
 			const target =
 				original && targetOf(original, holder, container, isHook(which));
 			if (original === undefined || target === undefined) return undefined;
@@ -132,6 +122,54 @@ export function rewriteProbes(
 		originals: Object.fromEntries(originals),
 		probes,
 	};
+}
+
+/**
+ * Containers with the probes that they had before these went through the proxy.
+ *
+ * @param originals what `rewriteProbes` said, or anything
+ */
+export function restoreProbes(
+	containers: readonly unknown[],
+	originals: OriginalHandlers,
+): readonly unknown[] {
+	return containers.map((container) => {
+		const name = textIn(container, "name");
+		const known = recordIn(originals, name);
+		const back = (of: Json, which: string): Json => {
+			const holder = fieldOf(of, which);
+			const original = recordIn(known, which);
+			return isRecord(holder) &&
+				isThrough(holder, pathOf(name, which)) &&
+				handlerOf(original) !== undefined
+				? withField(of, which, withHandler(holder, original))
+				: of;
+		};
+		if (!isRecord(container) || Object.keys(known).length === 0)
+			return container;
+		const probed = probeNames.reduce(back, container);
+		const lifecycle = fieldOf(probed, "lifecycle");
+		return isRecord(lifecycle)
+			? withField(probed, "lifecycle", hookNames.reduce(back, lifecycle))
+			: probed;
+	});
+}
+
+function pathOf(container: string, which: string): string {
+	return `/probes/${container}/${which}`;
+}
+
+function isThrough(holder: Json, path: string): boolean {
+	return textIn(recordIn(holder, "httpGet"), "path") === path;
+}
+
+/** The probe or hook with another handler, in its place. */
+function withHandler(holder: Json, handler: Json): Json {
+	return Object.fromEntries(
+		Object.entries(holder).flatMap(([name, value]) =>
+			name === "httpGet" ? Object.entries(handler) : [[name, value]],
+		),
+	);
 }
 
 /** What is asked, in one form whether or not the API server has filled in its defaults; undefined for what stays as it is. */

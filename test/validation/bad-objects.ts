@@ -1006,6 +1006,85 @@ export const badMeshes: readonly BadObject[] = [
 		path: "spec.injection.template.proxy.name",
 		message: "known by its name",
 	},
+	...(
+		[
+			[
+				"says how the proxy is run in another place than the Mesh does",
+				{ proxy: { restartPolicy: "Never" } },
+				["proxy.restartPolicy", "Set spec.injection.sidecar instead"],
+			],
+			[
+				"runs the proxy as somebody whom the capture does not know",
+				{ proxy: { securityContext: { runAsUser: 7 } } },
+				["proxy.securityContext.runAsUser", "spec.injection.proxyUser"],
+			],
+			[
+				"has a word for a list",
+				{ proxy: { args: "--log-level debug" } },
+				["proxy.args", "a list of texts"],
+			],
+			[
+				"has a field that is one letter off",
+				{ capture: { resource: {} } },
+				["capture.resource", "Did you mean resources?"],
+			],
+			[
+				"has a variable without a name",
+				{ proxy: { env: [{ value: "1" }] } },
+				["proxy.env[0].name", "Add name"],
+			],
+			[
+				"has a directive that is not known",
+				{ pod: { spec: { $retainKeys: ["volumes"] } } },
+				["pod.spec.$retainKeys", "only $patch is known"],
+			],
+			[
+				"has a directive of another word",
+				{ pod: { spec: { $patch: "remove" } } },
+				["pod.spec.$patch", "replace, delete or merge"],
+			],
+			[
+				"has fields of the spec beside it",
+				{ pod: { tolerations: [] } },
+				["pod.tolerations", "metadata and spec"],
+			],
+			[
+				"has a number for a label",
+				{ pod: { metadata: { labels: { team: 7 } } } },
+				["pod.metadata.labels[team]", "Put it into quotes"],
+			],
+			[
+				"names all pods alike",
+				{ pod: { metadata: { name: "web" } } },
+				["pod.metadata.name", "names of their own"],
+			],
+			[
+				"says that pods are injected",
+				{ pod: { metadata: { labels: { "lateen.dev/injected": "1" } } } },
+				["pod.metadata.labels[lateen.dev/injected]", "Leave it away"],
+			],
+			[
+				"puts pods into the network of their node",
+				{ pod: { spec: { hostNetwork: true } } },
+				["pod.spec.hostNetwork", "cannot be captured"],
+			],
+			[
+				"has the proxy as a container of the pod",
+				{ pod: { spec: { initContainers: [{ name: "lateen-proxy" }] } } },
+				["pod.spec.initContainers[0].name", "under spec.injection.template"],
+			],
+			[
+				"has a volume of the name of ours",
+				{ pod: { spec: { volumes: [{ name: "lateen" }] } } },
+				["pod.spec.volumes[0].name", "another name"],
+			],
+		] as const
+	).map(([what, template, [path, message]]) => ({
+		name: `a template that ${what}`,
+		object: mesh({ template }),
+		path: `spec.injection.template.${path}`,
+		message,
+	})),
 	{
 		name: "an amount of memory that is none",
 		object: mesh({ resources: { limits: { memory: "much" } } }),
