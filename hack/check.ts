@@ -57,6 +57,11 @@ const CHECKS: readonly Check[] = [
 		"node hack/generate-docs.ts writes the pages that are made from code.",
 		["hack/generate-docs.ts", "--check"],
 	),
+	tool(
+		"chart",
+		"node hack/generate-chart.ts makes the chart of the manifests; values.yaml is written by hand.",
+		["hack/generate-chart.ts", "--check"],
+	),
 	{ name: "goldens", run: checkGoldens },
 	{ name: "todos", run: checkTodos },
 	{ name: "lock file", run: checkLockFile },

@@ -13,7 +13,7 @@ const options = {
 		type: "choice",
 		values: profiles,
 		default: "default",
-		help: "default: two replicas; one-replica: one; ha: three, on nodes of their own",
+		help: "default: two replicas; one-replica: one; ha: three, larger, on nodes of their own, before other pods",
 	},
 	image: {
 		type: "text",
@@ -23,7 +23,7 @@ const options = {
 	proxyImage: {
 		type: "text",
 		placeholder: "IMAGE",
-		help: "Image of the proxies, likewise; it is said in the Mesh, which is printed too",
+		help: "Image of the proxies, likewise; a Mesh that names one goes before it",
 	},
 	dryRun: {
 		type: "choice",
@@ -48,7 +48,6 @@ export const installCommand = defineCommand(
 		usage: "[flags] | kubectl apply --server-side -f -",
 		details: [
 			"Prints every object of an installation of this version: the same that `kubectl kustomize` makes of manifests/base, and of manifests/overlays for the other profiles. Nothing is written anywhere; whoever applies it, and with what, is up to you.",
-			"With --proxy-image there is a Mesh among the objects. On the first time kubectl does not know that kind yet, and says so: apply once more.",
 			"With --dry-run=server the API server checks each object as if it were applied, with all that has a say in it, and the fields that would change are listed. What lies in a namespace that is not there yet cannot be tried. The exit code is 1 when something would be refused.",
 		],
 		options,

@@ -4,7 +4,7 @@ import { resources } from "../kube/resources.ts";
 import { defineCommand } from "./command.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
 import { clusterOptions } from "./install/cluster-options.ts";
-import { installObjects } from "./install/install-objects.ts";
+import { objectsOfAnyProfile } from "./install/install-objects.ts";
 import { type ApiServer, openApiServer } from "./install/open-api-server.ts";
 import {
 	type Doomed,
@@ -62,7 +62,7 @@ export const uninstallCommand = defineCommand(
 			);
 			return exitCode.negative;
 		}
-		const objects = installObjects({ profile: "default", namespace });
+		const objects = objectsOfAnyProfile(namespace);
 		const plan = await planUninstall(objects, server.client, namespace);
 		for (const one of plan.strangers)
 			say(`${one} stays: it is not labelled as a part of Lateen.`);
@@ -163,7 +163,7 @@ async function carryOut(
 		);
 	}
 	// What they wrote while they ended was not there before.
-	const objects = installObjects({ profile: "default", namespace });
+	const objects = objectsOfAnyProfile(namespace);
 	const now = await planUninstall(objects, server.client, namespace);
 	await remove(now.rest);
 	if (crds) await remove(now.crds);

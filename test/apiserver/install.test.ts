@@ -165,14 +165,16 @@ describe("install, check and uninstall on a real API server", function () {
 			({ kind }) => kind !== "CustomResourceDefinition",
 		);
 		expect(JSON.stringify(others)).to.not.include(system);
-		const [mesh] = items.filter(({ kind }) => kind === "Mesh");
-		expect(mesh?.["spec"]).to.deep.equal({
-			injection: { proxyImage: "registry.example:5000/proxy@sha256:12" },
-		});
 		const [deployment] = items.filter(({ kind }) => kind === "Deployment");
 		const template = recordIn(recordIn(deployment, "spec"), "template");
 		const [container] = recordsIn(recordIn(template, "spec"), "containers");
-		expect(container?.["image"]).to.equal("registry.example:5000/ours:0.1.0");
+		expect(container?.["image"]).to.equal(
+			`registry.example:5000/ours:${programVersion}`,
+		);
+		expect(recordsIn(container, "env").at(-1)).to.deep.equal({
+			name: "LATEEN_PROXY_IMAGE",
+			value: "registry.example:5000/proxy@sha256:12",
+		});
 		expect(deployment?.metadata.namespace).to.equal("mesh");
 	});
 

@@ -1,8 +1,9 @@
 import { isRecord } from "../../api/fields.ts";
 import { recordIn, recordsIn } from "../../injector/json.ts";
 import { programVersion } from "../../settings/program-version.ts";
+import { environmentName } from "../../settings/setting.ts";
 import { kustomize } from "./kustomize.ts";
-import type { Manifest } from "./manifest.ts";
+import { type Manifest, printManifestName } from "./manifest.ts";
 import { readManifestFiles } from "./manifest-files.ts";
 
 /** Folder of each profile. */
@@ -28,17 +29,13 @@ export interface InstallOptions {
 	readonly namespace: string;
 	/** Image of the controller; without a tag or digest it has this version's. */
 	readonly image?: string | undefined;
-	/** Image of the proxies, likewise; it makes the Mesh a part of the installation. */
+	/** Image of the proxies, likewise. */
 	readonly proxyImage?: string | undefined;
 }
 
 /** Kinds that others need before they can be made, and those that are asked about others. */
-const first = ["Namespace", "CustomResourceDefinition"];
-const last = [
-	"MutatingWebhookConfiguration",
-	"ValidatingWebhookConfiguration",
-	"Mesh",
-];
+const first = ["Namespace", "CustomResourceDefinition", "PriorityClass"];
+const last = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
 /** Every object of an installation, in the order in which each finds what it needs. */
 export function installObjects({
@@ -47,12 +44,21 @@ export function installObjects({
 	image,
 	proxyImage,
 }: InstallOptions): readonly Manifest[] {
-	const objects = kustomize(folders[profile], readManifestFiles())
-		.map((one) => renamed(one, namespace))
-		.map((one) => (image === undefined ? one : withImage(one, tagged(image))));
-	const all =
-		proxyImage === undefined ? objects : [...objects, meshWith(proxyImage)];
-	return all.toSorted((a, b) => rank(a) - rank(b));
+	const images = {
+		...(image !== undefined && { image: tagged(image) }),
+		...(proxyImage !== undefined && { proxyImage: tagged(proxyImage) }),
+	};
+	return kustomize(folders[profile], readManifestFiles())
+		.map((one) => withImages(renamed(one, namespace), images))
+		.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** Every object that an installation of some profile has, in that order. */
+export function objectsOfAnyProfile(namespace: string): readonly Manifest[] {
+	const all = profiles
+		.flatMap((profile) => installObjects({ profile, namespace }))
+		.map((one): [string, Manifest] => [printManifestName(one), one]);
+	return [...new Map(all).values()].toSorted((a, b) => rank(a) - rank(b));
 }
 
 function rank({ kind }: Manifest): number {
@@ -83,14 +89,29 @@ function replaced(value: unknown, namespace: string): unknown {
 	);
 }
 
-function withImage(object: Manifest, image: string): Manifest {
+/** Where the program is told another image of proxies than its own (docs/settings.md). */
+const proxyImageVariable = environmentName("proxyImage");
+
+function withImages(
+	object: Manifest,
+	{
+		image,
+		proxyImage,
+	}: { readonly image?: string; readonly proxyImage?: string },
+): Manifest {
 	if (object.kind !== "Deployment") return object;
 	const spec = recordIn(object, "spec");
 	const template = recordIn(spec, "template");
 	const inner = recordIn(template, "spec");
 	const containers = recordsIn(inner, "containers").map((one) => ({
 		...one,
-		image,
+		...(image !== undefined && { image }),
+		...(proxyImage !== undefined && {
+			env: [
+				...recordsIn(one, "env"),
+				{ name: proxyImageVariable, value: proxyImage },
+			],
+		}),
 	}));
 	return {
 		...object,
@@ -103,13 +124,4 @@ function withImage(object: Manifest, image: string): Manifest {
 
 function tagged(image: string): string {
 	return /@|:[^/]*$/.test(image) ? image : `${image}:${programVersion}`;
-}
-
-function meshWith(proxyImage: string): Manifest {
-	return {
-		apiVersion: "lateen.dev/v1alpha1",
-		kind: "Mesh",
-		metadata: { name: "default" },
-		spec: { injection: { proxyImage: tagged(proxyImage) } },
-	};
 }

@@ -38,6 +38,13 @@ export const installResources = {
 		kind: "PodDisruptionBudget",
 		isNamespaced: true,
 	},
+	PriorityClass: {
+		group: "scheduling.k8s.io",
+		version: "v1",
+		plural: "priorityclasses",
+		kind: "PriorityClass",
+		isNamespaced: false,
+	},
 	Role: { ...rbac, plural: "roles", kind: "Role", isNamespaced: true },
 	RoleBinding: {
 		...rbac,
