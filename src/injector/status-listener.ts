@@ -2,7 +2,7 @@
  * What Envoy answers on the status port, from its bootstrap, without anything beside it:
  *
  *   /ready               200 once everything is there that the control plane has to say
- *   /stats/prometheus    its figures
+ *   /stats/prometheus    its figures; at /metrics, too, where Prometheus asks every port that a pod declares
  *   /probes/…            what the application says; over TCP and gRPC, what Envoy's own last look at it said
  */
 import type { Json } from "./json.ts";
@@ -65,10 +65,9 @@ export function statusParts(probes: readonly RewrittenProbe[]): StatusParts {
 												name: "lateen_status",
 												domains: ["*"],
 												routes: [
-													{
-														match: { path: "/stats/prometheus" },
-														route: { cluster: adminCluster, timeout: "10s" },
-													},
+													...["/stats/prometheus", "/metrics"].map(
+														figuresRoute,
+													),
 													...probes.flatMap(({ path, target }) =>
 														target.kind === "http"
 															? [httpRoute(path, target)]
@@ -94,6 +93,17 @@ export function statusParts(probes: readonly RewrittenProbe[]): StatusParts {
 			},
 			...probes.map(({ path, target }) => probeCluster(path, target)),
 		],
+	};
+}
+
+function figuresRoute(path: string): Json {
+	return {
+		match: { path },
+		route: {
+			cluster: adminCluster,
+			prefix_rewrite: "/stats/prometheus",
+			timeout: "10s",
+		},
 	};
 }
 
