@@ -34,6 +34,7 @@ import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createKubernetesSource } from "../sources/kubernetes.ts";
 import { refKey } from "../store/ref-key.ts";
 import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
+import { startTracing } from "./changes/start-tracing.ts";
 import { KnownInjection } from "./cluster/injection-contexts.ts";
 import { joinReplicas } from "./cluster/join-replicas.ts";
 import { findKube } from "./cluster/kube.ts";
@@ -228,6 +229,16 @@ async function start(
 			logger: logger.child({ part: "quarantine" }),
 		}),
 	);
+	const spans = startTracing(
+		{
+			...{ settings, environment, clock, logger, metrics },
+			instance,
+			...(settings.podName !== undefined && {
+				resource: { "k8s.pod.name": replica, "k8s.namespace.name": namespace },
+			}),
+		},
+		stops,
+	);
 	const pipeline = await createPipeline(
 		{
 			sourceName,
@@ -254,6 +265,7 @@ async function start(
 			clock,
 			logger,
 			metrics,
+			...(spans !== undefined && { spans }),
 		},
 		stops,
 	);

@@ -6,6 +6,7 @@
  *
  * What must outlive the process is in the state directory.
  */
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { WritableSignal } from "../lib/signal.ts";
 import { systemClock } from "../lib/system-clock.ts";
@@ -17,6 +18,7 @@ import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createDirectorySource } from "../sources/directory.ts";
 import type { FileProblem } from "../sources/file-problem.ts";
 import { authenticate } from "../xds/server/authenticate.ts";
+import { startTracing } from "./changes/start-tracing.ts";
 import { lastGoodFiles } from "./embedded/last-good-files.ts";
 import { readOrCreateTokenKey } from "./embedded/token-key.ts";
 import { parseAddress, parseAdminListen } from "./lifecycle/parse-places.ts";
@@ -57,7 +59,7 @@ export function startEmbedded(
 async function start(
 	directory: string,
 	settings: ServeSettings,
-	{ logger, signal, onFailure }: ServerTools,
+	{ logger, environment, signal, onFailure }: ServerTools,
 	stops: Stops,
 ): Promise<Omit<RunningServer, typeof Symbol.asyncDispose>> {
 	const clock = systemClock;
@@ -68,6 +70,13 @@ async function start(
 	const metrics = new MetricsRegistry();
 	stops.add(addProcessMetrics(metrics));
 	const health = new Health(Object.values(conditions));
+	const spans = startTracing(
+		{
+			...{ settings, environment, clock, logger, metrics },
+			instance: randomUUID(),
+		},
+		stops,
+	);
 	const pipeline = await createPipeline(
 		{
 			sourceName,
@@ -79,6 +88,7 @@ async function start(
 			clock,
 			logger,
 			metrics,
+			...(spans !== undefined && { spans }),
 		},
 		stops,
 	);

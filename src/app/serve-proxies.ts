@@ -31,7 +31,8 @@ export interface ProxyServerParts {
  */
 export function serveProxies(parts: ProxyServerParts): Promise<GrpcServer> {
 	const { pipeline, settings, metrics } = parts;
-	const { catalog, connected, proof } = pipeline;
+	const { catalog, connected, proof, changes } = pipeline;
+	const figures = addXdsMetrics(metrics, connected);
 	const log = parts.logger.child({ part: "xds" });
 	return serveGrpc({
 		listen: parts.listen,
@@ -43,7 +44,13 @@ export function serveProxies(parts: ProxyServerParts): Promise<GrpcServer> {
 			proof,
 			clock: parts.clock,
 			log,
-			figures: addXdsMetrics(metrics, connected),
+			figures: {
+				...figures,
+				sent: (type, resources, bytes) => {
+					figures.sent(type, resources, bytes);
+					changes.sent();
+				},
+			},
 			limits: {
 				maxNames: settings.maxNamesPerSubscription,
 				removalDelayMs: settings.removalDelay,

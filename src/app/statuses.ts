@@ -39,7 +39,7 @@ export interface Statuses {
 /** Keeps the statuses of all objects in memory, for the admin API, and hands them on. */
 export function createStatuses(parts: StatusesParts, stops: Stops): Statuses {
 	const { pipeline, distribution, outside, clock, metrics } = parts;
-	const { store, mesh, quarantine } = pipeline;
+	const { store, mesh, quarantine, changes } = pipeline;
 	const statuses = new MemoryStatusWriter();
 	const events = new MemoryEventWriter();
 	const controller = stops.own(
@@ -52,19 +52,18 @@ export function createStatuses(parts: StatusesParts, stops: Stops): Statuses {
 				distribution,
 				heldBack: quarantine.heldBack,
 			},
-			statuses:
-				outside === undefined
-					? statuses
-					: {
-							write: async (batch) => {
-								await statuses.write(batch);
-								await outside.statuses.write(batch);
-							},
-							forget: (refs) => {
-								statuses.forget(refs);
-								outside.statuses.forget(refs);
-							},
-						},
+			statuses: {
+				write: async (batch) => {
+					const startMs = clock.monotonicMs();
+					await statuses.write(batch);
+					await outside?.statuses.write(batch);
+					changes.statusesWritten(batch, startMs, clock.monotonicMs());
+				},
+				forget: (refs) => {
+					statuses.forget(refs);
+					outside?.statuses.forget(refs);
+				},
+			},
 			events:
 				outside === undefined
 					? events

@@ -106,6 +106,22 @@ export const serveSchema = {
 		help: "`json` is for machines, `text` for people; `auto` is `text` on a terminal and `json` elsewhere",
 		reason: "Logs that nobody watches are collected by machines.",
 	},
+	otlpEndpoint: {
+		type: "text",
+		placeholder: "URL",
+		help: "Where traces of changes go, in OTLP/HTTP: the address of an OpenTelemetry collector, such as `http://collector:4318`; by default what `OTEL_EXPORTER_OTLP_ENDPOINT` says",
+		reason:
+			"Without it nothing is traced. OpenTelemetry's own variables are understood, too; docs/observability.md lists them.",
+	},
+	tracesPerMinute: {
+		type: "count",
+		default: "60",
+		min: 1,
+		max: 6000,
+		help: "Changes that are traced within a minute; others are only measured",
+		reason:
+			"A person changes less than one object a second, and of a thousand pods that come and go some are enough to see where time goes.",
+	},
 	holdOffQuiet: {
 		type: "duration",
 		default: "10ms",

@@ -29,6 +29,13 @@ interface Held {
 	readonly invalid: InvalidObject | undefined;
 }
 
+/** An object whose good form has changed, appeared or gone. */
+export interface ChangedObject {
+	readonly kind: string;
+	/** As `objectKey` makes it. */
+	readonly key: string;
+}
+
 /** What one source holds, by kind and then by object key. */
 type Holdings = Map<string, Map<string, Held>>;
 
@@ -52,6 +59,7 @@ export class ObjectStore {
 	);
 	readonly #allListed: WritableSignal<boolean>;
 	readonly #remembered: ReadonlyMap<string, ApiObject>;
+	readonly #listeners = new Set<(changed: readonly ChangedObject[]) => void>();
 
 	/**
 	 * @param sourceNames all sources that will ever apply changes, strongest first
@@ -84,6 +92,17 @@ export class ObjectStore {
 	/** True once every source has applied everything that existed at its start. */
 	get allListed(): Signal<boolean> {
 		return this.#allListed;
+	}
+
+	/**
+	 * Calls `listener` with what changes, before `objects` says so, until the returned function is called; not with what
+	 * sources list at first.
+	 */
+	subscribeChanges(
+		listener: (changed: readonly ChangedObject[]) => void,
+	): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
 	}
 
 	/** Where one source puts what it finds. */
@@ -120,6 +139,8 @@ export class ObjectStore {
 	#publish(touched: Touched): void {
 		let objects = this.#objects.value;
 		let invalid: Map<string, InvalidObject> | undefined;
+		const isHeard = this.#listeners.size > 0 && this.#allListed.value;
+		const changed: ChangedObject[] | undefined = isHeard ? [] : undefined;
 		for (const [kind, keys] of touched) {
 			const current: ReadonlyMap<string, ApiObject> = isKind(kind)
 				? objects[kind]
@@ -130,6 +151,7 @@ export class ObjectStore {
 				if (!deepEqual(current.get(key), effective.object)) {
 					next ??= new Map(current);
 					setOrDelete(next, key, effective.object);
+					changed?.push({ kind, key });
 				}
 				const id = `${kind}/${key}`;
 				if (!deepEqual(this.#invalid.value.get(id), effective.invalid)) {
@@ -140,6 +162,8 @@ export class ObjectStore {
 			if (next !== undefined) objects = { ...objects, [kind]: next };
 		}
 		if (invalid !== undefined) this.#invalid.set(invalid);
+		if (changed !== undefined && changed.length > 0)
+			for (const listener of [...this.#listeners]) listener(changed);
 		this.#objects.set(objects);
 	}
 
