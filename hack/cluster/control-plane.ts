@@ -7,17 +7,17 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { generateKey } from "../../src/pki/generate-key.ts";
+import { printPrivateKey } from "../../src/pki/private-key.ts";
 import { freePorts } from "../demo/free-ports.ts";
 import { type Part, Parts } from "../demo/parts.ts";
 import type { KubernetesPrograms } from "../ensure-kubernetes.ts";
-import { printKubeconfig } from "./kubeconfig.ts";
 import {
-	type Authority,
 	type Certificate,
-	type CertificateRequest,
-	createAuthority,
-	createKeyPair,
-} from "./x509.ts";
+	type CertificateOwner,
+	ClusterAuthority,
+} from "./cluster-authority.ts";
+import { printKubeconfig } from "./kubeconfig.ts";
 
 /** How a control plane differs from the usual one. */
 export interface ControlPlaneOptions {
@@ -199,7 +199,7 @@ export class ControlPlane implements AsyncDisposable {
 	/** Writes the kubeconfig of somebody else, such as a kubelet; returns its path. */
 	async writeKubeconfigOf(
 		name: string,
-		owner: CertificateRequest,
+		owner: CertificateOwner,
 	): Promise<string> {
 		const path = join(this.dir, "pki", `${name}.kubeconfig`);
 		const { authority } = this.#identity;
@@ -215,7 +215,7 @@ export class ControlPlane implements AsyncDisposable {
 	/** Writes a certificate that the cluster's authority signs, as `NAME.crt` and `NAME.key` in the folder `pki`. */
 	async writeCertificate(
 		name: string,
-		owner: CertificateRequest,
+		owner: CertificateOwner,
 	): Promise<{ readonly cert: string; readonly key: string }> {
 		const pki = join(this.dir, "pki");
 		const { cert, key } = this.#identity.authority.issue(owner);
@@ -348,7 +348,7 @@ interface Ports {
 
 interface Identity {
 	/** What signed everything. */
-	readonly authority: Authority;
+	readonly authority: ClusterAuthority;
 	readonly admin: Certificate;
 }
 
@@ -359,7 +359,7 @@ async function writeIdentity(
 	dir: string,
 	nodeAddress: string | undefined,
 ): Promise<Identity> {
-	const authority = createAuthority("kubernetes");
+	const authority = new ClusterAuthority();
 	const apiserver = authority.issue({
 		commonName: "kube-apiserver",
 		dnsNames: [
@@ -378,7 +378,7 @@ async function writeIdentity(
 		commonName: "admin",
 		organizations: ["system:masters"],
 	});
-	const tokens = createKeyPair();
+	const tokens = generateKey();
 	const pki = join(dir, "pki");
 	await mkdir(pki, { recursive: true, mode: 0o700 });
 	const files = {
@@ -387,8 +387,10 @@ async function writeIdentity(
 		"apiserver.key": apiserver.key,
 		"admin.crt": admin.cert,
 		"admin.key": admin.key,
-		"tokens.pub": tokens.publicKey,
-		"tokens.key": tokens.privateKey,
+		"tokens.pub": tokens.publicKey
+			.export({ type: "spki", format: "pem" })
+			.toString(),
+		"tokens.key": printPrivateKey(tokens.privateKey).reveal().toString(),
 	};
 	for (const [name, text] of Object.entries(files)) {
 		await writeFile(join(pki, name), text, { mode: 0o600 });
