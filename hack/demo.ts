@@ -27,11 +27,11 @@ import { folderGround } from "./demo/folder-ground.ts";
 import type { Ground } from "./demo/ground.ts";
 import { kubernetesGround } from "./demo/kubernetes-ground.ts";
 import { printKubernetesThings } from "./demo/kubernetes-things.ts";
-import { type Ending, type Part, Parts } from "./demo/parts.ts";
 import { printThreeThings } from "./demo/three-things.ts";
 import { tryKubernetesThings } from "./demo/try-kubernetes-things.ts";
 import { tryThreeThings } from "./demo/try-three-things.ts";
 import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
+import { type Ending, type Part, Parts } from "./programs/parts.ts";
 import { firstStopSignal } from "./stop-signal.ts";
 
 /** One way to run the demo. */

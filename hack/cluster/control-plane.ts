@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { generateKey } from "../../src/pki/generate-key.ts";
 import { printPrivateKey } from "../../src/pki/private-key.ts";
-import { freePorts } from "../demo/free-ports.ts";
-import { type Part, Parts } from "../demo/parts.ts";
 import type { KubernetesPrograms } from "../ensure-kubernetes.ts";
+import { freePorts } from "../programs/free-ports.ts";
+import { type Part, Parts } from "../programs/parts.ts";
 import {
 	type Certificate,
 	type CertificateOwner,

@@ -1,10 +1,10 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { freePorts } from "../programs/free-ports.ts";
+import type { Part, Parts } from "../programs/parts.ts";
 import { DemoError } from "./demo-error.ts";
-import { freePorts } from "./free-ports.ts";
 import type { Ground } from "./ground.ts";
 import { readPage } from "./page.ts";
-import type { Part, Parts } from "./parts.ts";
 import { runLateen } from "./run-lateen.ts";
 import { waitFor } from "./wait-for.ts";
 import {

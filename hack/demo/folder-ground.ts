@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Parts } from "../programs/parts.ts";
 import type { Ground } from "./ground.ts";
-import type { Parts } from "./parts.ts";
 import { LATEEN } from "./run-lateen.ts";
 import { waitFor } from "./wait-for.ts";
 

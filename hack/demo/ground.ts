@@ -1,4 +1,4 @@
-import type { Part } from "./parts.ts";
+import type { Part } from "../programs/parts.ts";
 import type { Workload } from "./workloads.ts";
 
 /** What the demo stands on: where its objects are, and how its proxies prove who they are. */

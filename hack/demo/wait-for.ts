@@ -1,5 +1,5 @@
+import type { Parts } from "../programs/parts.ts";
 import { DemoError } from "./demo-error.ts";
-import type { Parts } from "./parts.ts";
 
 /** How long one step of the start may take: a cold, busy machine is slow. */
 const STEP_MS = 60_000;

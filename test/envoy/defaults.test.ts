@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { expect } from "chai";
-import { freePorts } from "../../hack/demo/free-ports.ts";
+import { freePorts } from "../../hack/programs/free-ports.ts";
 import {
 	type Application,
 	type Caller,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { freePorts } from "../../hack/demo/free-ports.ts";
+import { freePorts } from "../../hack/programs/free-ports.ts";
 import type { Proxy } from "../../src/xds/proxy.ts";
 import { eventually } from "../testkit/eventually.ts";
 import { killed, LiveMesh } from "../testkit/live-mesh.ts";

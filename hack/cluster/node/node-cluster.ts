@@ -6,9 +6,9 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { freePorts } from "../../demo/free-ports.ts";
 import type { NodePrograms } from "../../ensure-kubernetes.ts";
 import type { NodePackages } from "../../ensure-node-packages.ts";
+import { freePorts } from "../../programs/free-ports.ts";
 import { ClusterError, type ControlPlaneOptions } from "../control-plane.ts";
 import type { ClusterWithNode, NodeRef } from "./cluster-with-node.ts";
 import {

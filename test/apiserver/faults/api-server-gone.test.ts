@@ -6,8 +6,8 @@ import { expect } from "chai";
 import { type Bookinfo, startBookinfo } from "../../../hack/demo/bookinfo.ts";
 import { kubernetesGround } from "../../../hack/demo/kubernetes-ground.ts";
 import { readPage } from "../../../hack/demo/page.ts";
-import { Parts } from "../../../hack/demo/parts.ts";
 import { ensureEnvoy } from "../../../hack/ensure-envoy.ts";
+import { Parts } from "../../../hack/programs/parts.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import { figure } from "../../testkit/figure.ts";
 import {

@@ -1,6 +1,6 @@
 import { createServer } from "node:https";
 import { expect } from "chai";
-import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { freePorts } from "../../../hack/programs/free-ports.ts";
 import {
 	apiCertificate,
 	authorityCertificate,

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:http2";
 import { Client, credentials } from "@grpc/grpc-js";
 import { expect } from "chai";
-import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { freePorts } from "../../../hack/programs/free-ports.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import { callGrpc, grpcApplication } from "../../testkit/grpc-echo.ts";
 import { type Caller, LiveMesh } from "../../testkit/live-mesh.ts";

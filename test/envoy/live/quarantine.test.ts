@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { freePorts } from "../../../hack/programs/free-ports.ts";
 import { readOrCreateTokenKey } from "../../../src/app/embedded/token-key.ts";
 import { mintToken } from "../../../src/xds/proxy-token.ts";
 import { eventually } from "../../testkit/eventually.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { freePorts } from "../../../hack/programs/free-ports.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import {
 	type Application,

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer as createTlsServer } from "node:tls";
 import { expect } from "chai";
-import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { freePorts } from "../../../hack/programs/free-ports.ts";
 import { apiCertificate } from "../../testkit/certificates.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import { inParallel, LiveMesh } from "../../testkit/live-mesh.ts";

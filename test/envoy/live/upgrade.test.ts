@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { expect } from "chai";
-import { freePorts } from "../../../hack/demo/free-ports.ts";
+import { freePorts } from "../../../hack/programs/free-ports.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import { type Caller, LiveMesh } from "../../testkit/live-mesh.ts";
 import { ruleYaml, serviceYaml } from "../../testkit/mesh-yaml.ts";
