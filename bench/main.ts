@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what the control plane needs, as a table with aims.
  *
- *   --only NAME   one part: control-plane, scale, status, storm, status-matrix, encode or mesh
+ *   --only NAME   one part: control-plane, scale, status, storm, status-matrix, encode, mesh or injection
  *   --quick       smaller and shorter; its figures compare with nothing
  *   --json FILE   the figures as a list of {name, value, unit, aim, meets}
  *   --write       the table into bench/results/
@@ -20,6 +20,7 @@ import {
 } from "./control-plane.ts";
 import { measureEncode } from "./encode.ts";
 import { type Figure, figure, printFigures, quantile } from "./figure.ts";
+import { type InjectionCost, measureInjection } from "./injection.ts";
 import { measureMesh } from "./mesh.ts";
 import { machine } from "./server-process.ts";
 import {
@@ -39,6 +40,7 @@ const parts = [
 	"status-matrix",
 	"encode",
 	"mesh",
+	"injection",
 ] as const;
 type Part = (typeof parts)[number];
 
@@ -103,6 +105,12 @@ async function main(signal: AbortSignal): Promise<void> {
 	if (wanted.includes("status-matrix")) figures.push(...matrixFigures());
 	if (wanted.includes("encode")) figures.push(...encodeFigures());
 	if (wanted.includes("mesh")) figures.push(...meshFigures());
+	if (wanted.includes("injection"))
+		figures.push(
+			...injectionFigures(
+				await measureInjection(normal.services, values.quick ? 500 : 5_000),
+			),
+		);
 
 	const table = printFigures(figures);
 	console.log(`\n${table}\n`);
@@ -295,6 +303,16 @@ function meshFigures(): readonly Figure[] {
 		figure(`mesh-build-rule-${services}`, rule, "ms"),
 		figure(`mesh-build-endpoint-${services}`, slice, "ms"),
 	]);
+}
+
+function injectionFigures(cost: InjectionCost): readonly Figure[] {
+	const { aloneMs, togetherMs } = cost;
+	return [
+		figure("injection-p50", quantile(aloneMs, 0.5), "ms"),
+		figure("injection-p99", quantile(aloneMs, 0.99), "ms", "< 10"),
+		figure("injection-8-at-once-p50", quantile(togetherMs, 0.5), "ms"),
+		figure("injection-8-at-once-p99", quantile(togetherMs, 0.99), "ms"),
+	];
 }
 
 const stopping = new AbortController();
