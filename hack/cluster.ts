@@ -39,8 +39,8 @@ import { enterNode, loadImage } from "./cluster/node/cluster-with-node.ts";
 import { whyNoKind } from "./cluster/node/kind-cluster.ts";
 import { cleanLeftovers } from "./cluster/node/leftovers.ts";
 import { startClusterWithNode } from "./cluster/node/start-cluster.ts";
-import { MissingPrerequisite } from "./ensure-envoy.ts";
 import { ensureKubernetes, ensureNodePrograms } from "./ensure-kubernetes.ts";
+import { MissingPrerequisite } from "./programs/missing-prerequisite.ts";
 import { firstStopSignal } from "./stop-signal.ts";
 
 const USAGE =

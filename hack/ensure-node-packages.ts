@@ -5,13 +5,12 @@
  * Only root may, and only where there is apt: everybody else is told what to
  * install, and nothing on the machine is touched.
  */
-import { execFile } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
-import { MissingPrerequisite } from "./ensure-envoy.ts";
-
-const run = promisify(execFile);
+import { aptInstall, hasApt } from "./programs/apt.ts";
+import { lastComplaintOf } from "./programs/complaint-of.ts";
+import { isExecutable } from "./programs/is-executable.ts";
+import { MissingPrerequisite } from "./programs/missing-prerequisite.ts";
+import { say } from "./programs/say.ts";
 
 /** Which of Debian's packages has each program. */
 const PROGRAMS = {
@@ -60,9 +59,9 @@ export async function ensureNodePackages(
 			"A node on this machine needs Linux and root: it makes namespaces, mounts and cgroups. Run this as root, or start a Docker daemon and install kind.",
 		);
 	}
-	const before = findPackages(places);
+	const before = await findPackages(places);
 	if (before.missing.length > 0) await install(before.missing);
-	const { missing, packages } = findPackages(places);
+	const { missing, packages } = await findPackages(places);
 	if (missing.length > 0) {
 		throw new MissingPrerequisite(
 			`These packages are installed, but not all of their programs are found: ${missing.join(", ")}. Put them on PATH (CNI plugins: ${places.plugins.join(" or ")}).`,
@@ -72,23 +71,19 @@ export async function ensureNodePackages(
 }
 
 /** What is there, and the packages of what is not. */
-function findPackages(places: Places): {
+async function findPackages(places: Places): Promise<{
 	readonly missing: readonly string[];
 	readonly packages: NodePackages;
-} {
+}> {
 	const folders = [
 		...(process.env["PATH"] ?? "").split(delimiter),
 		...places.folders,
 	];
-	const has = (folder: string, file: string): boolean =>
-		isExecutable(join(folder, file));
 	const missing = new Set<string>();
 	for (const [file, owner] of Object.entries(PROGRAMS)) {
-		if (!folders.some((folder) => has(folder, file))) missing.add(owner);
+		if ((await folderWith([file], folders)) === undefined) missing.add(owner);
 	}
-	const plugins = places.plugins.find((folder) =>
-		PLUGINS.every((plugin) => has(folder, plugin)),
-	);
+	const plugins = await folderWith(PLUGINS, places.plugins);
 	if (plugins === undefined) missing.add(PLUGIN_PACKAGE);
 	return {
 		missing: [...missing],
@@ -99,54 +94,35 @@ function findPackages(places: Places): {
 	};
 }
 
+/** The first folder that has all of these programs. */
+async function folderWith(
+	files: readonly string[],
+	folders: readonly string[],
+): Promise<string | undefined> {
+	for (const folder of folders) {
+		const found = await Promise.all(
+			files.map((file) => isExecutable(join(folder, file))),
+		);
+		if (found.every(Boolean)) return folder;
+	}
+	return undefined;
+}
+
 async function install(packages: readonly string[]): Promise<void> {
 	const list = packages.join(" ");
 	const byHand = `Install them yourself (Debian, Ubuntu: apt-get install --no-install-recommends ${list}), or start a Docker daemon and install kind.`;
-	const hasApt = await run("apt-get", ["--version"]).then(
-		() => true,
-		() => false,
-	);
-	if (!hasApt) {
+	if (!(await hasApt())) {
 		throw new MissingPrerequisite(
 			`A node needs what these packages have: ${list}. ${byHand}`,
 		);
 	}
-	process.stderr.write(
-		`lateen: Installing Debian's packages ${packages.join(", ")} (once).\n`,
-	);
+	say(`Installing Debian's packages ${packages.join(", ")} (once).`);
 	try {
-		// What the machine knows of its packages may be too old to find one, so it is asked for first.
-		await apt("update");
-		await apt("install", "--yes", "--no-install-recommends", ...packages);
+		await aptInstall(packages);
 	} catch (error) {
 		throw new MissingPrerequisite(
-			`The packages ${list} could not be installed: apt-get says "${lastLine(error)}". ${byHand}`,
+			`The packages ${list} could not be installed: apt-get says "${lastComplaintOf(error)}". ${byHand}`,
 			{ cause: error },
 		);
 	}
-}
-
-async function apt(...args: readonly string[]): Promise<void> {
-	await run("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=60", ...args], {
-		env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-		timeout: 300_000,
-		maxBuffer: 16 * 1024 * 1024,
-	});
-}
-
-function isExecutable(path: string): boolean {
-	try {
-		accessSync(path, constants.X_OK);
-		return true;
-	} catch {
-		return false;
-	}
-}
-
-function lastLine(error: unknown): string {
-	const text =
-		error instanceof Error && "stderr" in error
-			? String(error.stderr)
-			: String(error);
-	return text.trim().split("\n").at(-1) ?? "";
 }

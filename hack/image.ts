@@ -12,7 +12,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
-import { MissingPrerequisite } from "./ensure-envoy.ts";
 import { buildBundle } from "./image/bundle.ts";
 import { controllerRecipe } from "./image/controller-recipe.ts";
 import {
@@ -26,6 +25,7 @@ import { proxyRecipe } from "./image/proxy-recipe.ts";
 import type { Recipe } from "./image/recipe.ts";
 import { sbomOf } from "./image/sbom.ts";
 import { writeImage } from "./image/write-image.ts";
+import { MissingPrerequisite } from "./programs/missing-prerequisite.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 /** npm runs us in the folder of package.json, wherever it was called. */

@@ -18,8 +18,9 @@ import { parseArgs, styleText } from "node:util";
 import { ControlPlane } from "./cluster/control-plane.ts";
 import { installCrds } from "./cluster/install-crds.ts";
 import { startClusterWithNode } from "./cluster/node/start-cluster.ts";
-import { ensureEnvoy, MissingPrerequisite } from "./ensure-envoy.ts";
+import { ensureEnvoy } from "./ensure-envoy.ts";
 import { ensureKubernetes } from "./ensure-kubernetes.ts";
+import { MissingPrerequisite } from "./programs/missing-prerequisite.ts";
 import { firstStopSignal } from "./stop-signal.ts";
 import { type RanFile, runFiles, type TestGroup } from "./test/run-files.ts";
 

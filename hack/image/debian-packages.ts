@@ -12,8 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { MissingPrerequisite } from "../ensure-envoy.ts";
-import { cacheFolder } from "./cache-folder.ts";
+import { cacheFolder } from "../programs/cache-folder.ts";
+import { lastComplaintOf } from "../programs/complaint-of.ts";
+import { MissingPrerequisite } from "../programs/missing-prerequisite.ts";
+import { say } from "../programs/say.ts";
 import { type DebianPin, debianPins } from "./pins.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -61,9 +63,7 @@ async function fetchMissing(folder: string): Promise<void> {
 		if (!(await isWhole(join(folder, fileName(pin)), pin))) missing.push(pin);
 	}
 	if (missing.length === 0) return;
-	process.stderr.write(
-		`lateen: Fetching ${missing.length} Debian packages into ${folder} (once).\n`,
-	);
+	say(`Fetching ${missing.length} Debian packages into ${folder} (once).`);
 	const scratch = await mkdtemp(join(folder, ".fetch-"));
 	try {
 		await download(missing, scratch, folder);
@@ -105,7 +105,7 @@ async function download(
 	} catch (error) {
 		const list = pins.map(fileName).join(", ");
 		throw new MissingPrerequisite(
-			`Debian 12's packages could not be fetched: ${lastLine(error)} Run this on Debian 12 with apt (a container will do), put ${list} into ${folder} yourself, or move the versions in hack/image/pins.ts on to those that Debian has now.`,
+			`Debian 12's packages could not be fetched: ${lastComplaintOf(error)} Run this on Debian 12 with apt (a container will do), put ${list} into ${folder} yourself, or move the versions in hack/image/pins.ts on to those that Debian has now.`,
 			{ cause: error },
 		);
 	}
@@ -137,12 +137,4 @@ async function filesUnder(
 		}
 	}
 	return files;
-}
-
-function lastLine(error: unknown): string {
-	const text =
-		error instanceof Error && "stderr" in error && error.stderr !== ""
-			? String(error.stderr)
-			: String(error);
-	return text.trim().split("\n").at(-1) ?? "";
 }

@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { installedEnvoy, MissingPrerequisite } from "../ensure-envoy.ts";
-import { cacheFolder } from "./cache-folder.ts";
+import { installedEnvoy } from "../ensure-envoy.ts";
+import { cacheFolder } from "../programs/cache-folder.ts";
+import { MissingPrerequisite } from "../programs/missing-prerequisite.ts";
+import { say } from "../programs/say.ts";
 import { envoyPin, nodePin, type ProgramPin } from "./pins.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -51,9 +53,7 @@ export async function ensureProxy(): Promise<Program> {
 }
 
 async function installNode(home: string): Promise<void> {
-	process.stderr.write(
-		`lateen: Installing Node ${nodePin.version} into ${home} (about 100 MB, once).\n`,
-	);
+	say(`Installing Node ${nodePin.version} into ${home} (about 100 MB, once).`);
 	const fresh = `${home}.${process.pid}`;
 	await mkdir(fresh, { recursive: true });
 	try {

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { MissingPrerequisite } from "../ensure-envoy.ts";
+import { MissingPrerequisite } from "../programs/missing-prerequisite.ts";
 import type { Provenance } from "./recipe.ts";
 
 const run = promisify(execFile);

@@ -17,7 +17,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { expect } from "chai";
-import { MissingPrerequisite } from "../../hack/ensure-envoy.ts";
 import { type Bundle, buildBundle } from "../../hack/image/bundle.ts";
 import { controllerRecipe } from "../../hack/image/controller-recipe.ts";
 import {
@@ -32,6 +31,7 @@ import type { Recipe } from "../../hack/image/recipe.ts";
 import { sbomOf } from "../../hack/image/sbom.ts";
 import { sha256 } from "../../hack/image/sha256.ts";
 import { writeImage } from "../../hack/image/write-image.ts";
+import { MissingPrerequisite } from "../../hack/programs/missing-prerequisite.ts";
 import { captureContainer } from "../../src/injector/capture-container.ts";
 import { testAuthority } from "../testkit/authority.ts";
 import { figure } from "../testkit/figure.ts";

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { complaintOf } from "../../programs/complaint-of.ts";
 import { ClusterError } from "../control-plane.ts";
 import type { ClusterWithNode } from "./cluster-with-node.ts";
 import {
@@ -51,7 +52,9 @@ export async function startKindCluster(
 		);
 	} catch (error) {
 		await removeRecorded(record);
-		throw new ClusterError(`kind could not make a cluster: ${stderrOf(error)}`);
+		throw new ClusterError(
+			`kind could not make a cluster: ${complaintOf(error)}`,
+		);
 	}
 	const server = /server: (\S+)/.exec(await readFile(kubeconfig, "utf8"))?.[1];
 	return {
@@ -72,12 +75,6 @@ async function reasonOf(
 ): Promise<string | undefined> {
 	return await run(program, args, { timeout: 20_000 }).then(
 		() => undefined,
-		(error: unknown) => stderrOf(error).split("\n").at(0) ?? "",
+		(error: unknown) => complaintOf(error).split("\n").at(0) ?? "",
 	);
-}
-
-function stderrOf(error: unknown): string {
-	const said =
-		error instanceof Error && "stderr" in error ? String(error.stderr) : "";
-	return said.trim() || (error instanceof Error ? error.message : "");
 }

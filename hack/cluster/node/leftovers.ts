@@ -8,10 +8,10 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
+import { cacheFolder } from "../../programs/cache-folder.ts";
 import { removeCgroup } from "./cgroups.ts";
 
 const run = promisify(execFile);
@@ -107,8 +107,7 @@ function parse(text: string): NodeRecord | undefined {
 }
 
 function folder(): string {
-	const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-	return join(cache, "lateen", "nodes");
+	return join(cacheFolder(), "nodes");
 }
 
 function fileOf(name: string): string {

@@ -3,6 +3,7 @@ import {
 	ensureNodePrograms,
 } from "../../ensure-kubernetes.ts";
 import { ensureNodePackages } from "../../ensure-node-packages.ts";
+import { say } from "../../programs/say.ts";
 import type { ControlPlaneOptions } from "../control-plane.ts";
 import type { ClusterWithNode } from "./cluster-with-node.ts";
 import { startKindCluster, whyNoKind } from "./kind-cluster.ts";
@@ -30,8 +31,4 @@ export async function startClusterWithNode(
 	const packages = await ensureNodePackages();
 	const programs = await ensureNodePrograms(signal);
 	return await NodeCluster.start(dir, { programs, packages, options, signal });
-}
-
-function say(sentence: string): void {
-	process.stderr.write(`lateen: ${sentence}\n`);
 }
