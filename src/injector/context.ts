@@ -32,6 +32,8 @@ export type MakeBootstrap = (input: {
 	/** `namespace/name` of the pod. */
 	readonly workload: string;
 	readonly maxHeapBytes?: number;
+	/** Envoy ends connections that nobody uses once this file says `1`. */
+	readonly drainFile?: string;
 	readonly adminPort: number;
 	readonly server: { readonly host: string; readonly port: number };
 	readonly tokenFile: string;

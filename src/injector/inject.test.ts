@@ -219,10 +219,12 @@ describe("inject", () => {
 			"preStop",
 		);
 		// Exit code 0 is all that the kubelet looks at; what is asked is Envoy's own admin interface.
-		expect(recordIn(hook, "exec")["command"]).to.include.members([
-			"wget",
-			`http://127.0.0.1:${ports.admin}/healthcheck/fail`,
-		]);
+		const command = String(recordIn(hook, "exec")["command"]);
+		expect(command).to.contain(`:${ports.admin}/healthcheck/fail`);
+		// What its bootstrap looks for.
+		const [file = ""] = /\/dev\/shm\/[a-z-]+(?=\n)/.exec(command) ?? [];
+		const { args } = container(injected(pod()), "lateen-proxy");
+		expect(String(args)).to.contain(`"filename":"${file}"`);
 	});
 
 	it("captures after all init containers for a classic proxy, which is the first of the containers and is waited for", () => {

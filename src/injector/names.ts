@@ -29,6 +29,9 @@ export const ports = {
 	status: 15020,
 } as const;
 
+/** Says `1` when the pod goes. Of what a proxy sees, only this folder can be written to; it ends with the pod. */
+export const drainFile = "/dev/shm/lateen-drain";
+
 /** Files below `names.mountPath`, which are also keys of the ConfigMap but for the token. */
 export const files = {
 	token: "token",

@@ -1,6 +1,6 @@
 import type { InjectionContext } from "./context.ts";
 import { fieldOf, type Json, recordIn, withField } from "./json.ts";
-import { files, names, ports } from "./names.ts";
+import { drainFile, files, names, ports } from "./names.ts";
 import { jsonArgument, podEnvironment, podVariables } from "./pod-variables.ts";
 import type { RewrittenProbe } from "./probes.ts";
 import { parseQuantity } from "./quantity.ts";
@@ -15,13 +15,13 @@ const heapShare = 0.9;
 const classicDrainSeconds = 5;
 
 /**
- * Run when the pod is told to go: from then on Envoy asks whoever calls by HTTP to come back on another connection, which finds another pod.
- * Callers with a proxy learn of it by their own; others keep a connection until somebody ends it.
+ * Run when the pod is told to go: from then on Envoy asks whoever calls by HTTP to come back on another connection, which finds another pod,
+ * and ends the connections that nobody uses. Callers with a proxy learn of it by their own; others keep a connection until somebody ends it.
  */
-const drainCommand = [
-	...["busybox", "wget", "-q", "-O", "/dev/null", "--post-data="],
-	`http://127.0.0.1:${ports.admin}/healthcheck/fail`,
-];
+const drainScript = `echo 1 >${drainFile}.new
+mv ${drainFile}.new ${drainFile}
+busybox wget -q -O /dev/null --post-data= http://127.0.0.1:${ports.admin}/healthcheck/fail
+`;
 
 /** Port of the control plane's Service. */
 const controlPlanePort = 15012;
@@ -111,7 +111,7 @@ function skeleton(
 		},
 		...(isNative && {
 			// Such hooks run at once, although the container itself stays until the others have ended.
-			lifecycle: { preStop: { exec: { command: drainCommand } } },
+			lifecycle: { preStop: { exec: { command: ["sh", "-ec", drainScript] } } },
 		}),
 		...(!isNative && {
 			lifecycle: {
@@ -181,6 +181,7 @@ function bootstrap(
 		...(limit !== undefined && {
 			maxHeapBytes: Math.floor(limit * heapShare),
 		}),
+		drainFile,
 		server: serverOf(settings.controlPlane, ownNamespace),
 		tokenFile: at(files.token),
 		tokenSdsFile: at(files.tokenSds),

@@ -5,7 +5,12 @@ import type { JsonObject } from "./json.ts";
 export interface SidecarInput
 	extends Pick<
 		BootstrapInput,
-		"workload" | "maxHeapBytes" | "adminPort" | "tokenFile" | "tokenSdsFile"
+		| "workload"
+		| "maxHeapBytes"
+		| "drainFile"
+		| "adminPort"
+		| "tokenFile"
+		| "tokenSdsFile"
 	> {
 	/** The control plane; its certificate must have the host. */
 	readonly server: { readonly host: string; readonly port: number };

@@ -232,6 +232,10 @@ describe("the bootstrap of a real Envoy", () => {
 					maxConnections: 1_000,
 				},
 			},
+			{
+				name: "for one that is told to end by a file",
+				input: { drainFile: "/tmp/lateen-drain" },
+			},
 		];
 		for (const { name, input } of cases) {
 			it(name, async () => {

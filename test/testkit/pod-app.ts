@@ -198,7 +198,7 @@ async function load(rate: number, urls: readonly string[]): Promise<void> {
 		}
 	};
 	const startMs = performance.now();
-	const timer = setInterval(() => {
+	const sendDue = (): void => {
 		const due = ((performance.now() - startMs) / 1000) * rate;
 		for (; sent < due; sent += 1) {
 			const call = one(urls[sent % urls.length] ?? "").then(() => {
@@ -206,7 +206,9 @@ async function load(rate: number, urls: readonly string[]): Promise<void> {
 			});
 			running.add(call);
 		}
-	}, 5);
+	};
+	// After what came meanwhile: a process that had to wait would else use connections that it would know to be closed.
+	const timer = setInterval(() => setImmediate(sendDue), 5);
 	console.log("started");
 	process.stdin.resume();
 	await once(process.stdin, "end");

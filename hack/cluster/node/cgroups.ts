@@ -9,6 +9,9 @@ const ROOT = "/sys/fs/cgroup";
 const PATIENCE_MS = 10_000;
 const POLL_MS = 50;
 
+/** Pods are many programs: where the machine is busy, all of them together get as much as so many of its processes. */
+const WEIGHT = 10;
+
 /** Makes a group below the root of every hierarchy, for everything a node starts. Throws what the kernel says. */
 export async function makeCgroup(name: string): Promise<void> {
 	const unified = join(ROOT, "cgroup.controllers");
@@ -25,6 +28,7 @@ export async function makeCgroup(name: string): Promise<void> {
 			);
 		}
 		await mkdir(join(ROOT, name));
+		await weigh(join(ROOT, name, "cpu.weight"), 100);
 		return;
 	}
 	for (const hierarchy of await hierarchies()) {
@@ -38,7 +42,13 @@ export async function makeCgroup(name: string): Promise<void> {
 				await readFile(join(hierarchy, file), "utf8"),
 			);
 		}
+		await weigh(join(group, "cpu.shares"), 1024);
 	}
+}
+
+/** Gives a group its weight where the file for it is; `one` is what the kernel gives a process. */
+async function weigh(file: string, one: number): Promise<void> {
+	if (existsSync(file)) await writeFile(file, String(WEIGHT * one));
 }
 
 /** Removes a group with all below it, wherever it is, when the last of its processes is gone. */

@@ -12,6 +12,10 @@ export const defaults = {
 	upstreamIdleTimeoutMs: 60_000,
 	/** Idle connections to the application itself: shorter than Node.js's five seconds. */
 	applicationIdleTimeoutMs: 4_000,
+	/** Connections from clients that nobody uses are ended after so long by a sidecar whose pod goes. */
+	drainIdleTimeoutMs: 1_000,
+	/** A request that comes while a sidecar ends an idle connection is answered, for so long. */
+	idleCloseMs: 1_000,
 	/** Retries of a rule-less route, and only when the request was certainly not processed. */
 	retryAttempts: 2,
 	safeRetryOn: "connect-failure,refused-stream,reset-before-request",

@@ -67,6 +67,10 @@ function manager(
 			// The caller's proxy watches, and knows what a rule says; it is not to be cut shorter here.
 			use === "inbound" ? 0 : defaults.streamIdleTimeoutMs,
 		),
+		// A pod that goes has few seconds to end the connections that nobody uses.
+		...(use === "inbound" && {
+			drainTimeout: duration(defaults.idleCloseMs),
+		}),
 		upgradeConfigs: [
 			{ upgradeType: "websocket" },
 			// Only routes that ask for CONNECT match it; the others leave it unanswered with 404.
