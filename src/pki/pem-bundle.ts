@@ -27,8 +27,3 @@ export function printPem(der: Uint8Array): string {
 export function splitPemBundle(text: string): readonly string[] {
 	return readPemBundle(text).map(printPem);
 }
-
-/** All certificates of the texts, each once, at its first place. */
-export function mergePemBundles(...texts: readonly string[]): string {
-	return [...new Set(texts.flatMap(splitPemBundle))].join("");
-}

@@ -12,7 +12,6 @@ import { systemClock } from "../../../src/lib/system-clock.ts";
 import type { TlsMaterial } from "../../../src/lib/tls-material.ts";
 import { type GrpcServer, serveGrpc } from "../../../src/net/grpc-server.ts";
 import { silentLogger } from "../../../src/observability/logger.ts";
-import { mergePemBundles } from "../../../src/pki/pem-bundle.ts";
 import { generateBootstrap } from "../../../src/xds/bootstrap.ts";
 import { adsMethods } from "../../../src/xds/server/ads.ts";
 import type {
@@ -215,7 +214,7 @@ describe("the identity of a real Envoy in a cluster", function () {
 		const before = await updates();
 		mesh.volume.put({
 			token: "token-1",
-			"ca.crt": mergePemBundles(authority.ca, second.ca),
+			"ca.crt": authority.ca + second.ca,
 		});
 		await eventually(async () =>
 			expect(await updates()).to.be.greaterThan(before),
@@ -247,7 +246,7 @@ describe("the identity of a real Envoy in a cluster", function () {
 		expect(mesh.seen).to.deep.equal([]);
 		mesh.volume.put({
 			token: "token-1",
-			"ca.crt": mergePemBundles(authority.ca, stranger.ca),
+			"ca.crt": authority.ca + stranger.ca,
 		});
 		await mesh.isConnected();
 	});
