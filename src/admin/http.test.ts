@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { HttpHandler, HttpRequest } from "../lib/handler.ts";
 import { WritableSignal } from "../lib/signal.ts";
+import { LogControl } from "../observability/log-control.ts";
 import { adminApi, startingApi } from "./http.ts";
 import type { AdminReaders, ObjectState, ProxyState } from "./readers.ts";
 
@@ -73,6 +74,7 @@ function readers(proxies: readonly ProxyState[] = [proxy]): AdminReaders {
 			events: () => [],
 			isComplete: new WritableSignal(true),
 		},
+		logs: new LogControl("info"),
 		snapshots: { snapshot: () => undefined, carrying: async () => [] },
 		proxies: {
 			proxies: () => proxies,
@@ -96,6 +98,7 @@ async function call(
 	target: string,
 	given: {
 		readonly method?: string;
+		readonly body?: string;
 		readonly from?: AdminReaders;
 		readonly api?: HttpHandler;
 	} = {},
@@ -110,7 +113,7 @@ async function call(
 		path: decodeURIComponent(url.pathname),
 		query: url.searchParams,
 		headers: new Map(),
-		body: new Uint8Array(),
+		body: Buffer.from(given.body ?? ""),
 		peer: { address: "test", bearerToken: undefined },
 	};
 	const api = given.api ?? adminApi(given.from ?? readers());
@@ -126,6 +129,65 @@ async function call(
 }
 
 describe("adminApi", () => {
+	describe("levels of the log", () => {
+		const path = "/v1/log-levels";
+
+		it("are shown for every part, also while the server starts", async () => {
+			const from = readers();
+			for (const api of [adminApi(from), startingApi(from)]) {
+				const { status, body } = await call(path, { api });
+				expect(status).to.equal(200);
+				expect(body).to.deep.include({ default: "info" });
+				expect((body as { parts: object }).parts).to.include({
+					xds: null,
+					mesh: null,
+				});
+			}
+		});
+
+		it("are changed by PUT, one part or all, and given back", async () => {
+			const from = readers();
+			const put = (body: unknown) =>
+				call(path, { from, method: "PUT", body: JSON.stringify(body) });
+			expect(
+				(await put({ parts: { xds: "debug" } })).body,
+			).to.have.nested.property("parts.xds", "debug");
+			expect([...from.logs.own]).to.deep.equal([["xds", "debug"]]);
+			await put({ default: "warn", parts: { xds: null, mesh: "error" } });
+			expect(from.logs.level).to.equal("warn");
+			expect([...from.logs.own]).to.deep.equal([["mesh", "error"]]);
+		});
+
+		for (const { name, body, says } of [
+			{ name: "what is not JSON", body: "debug", says: "must be JSON" },
+			{ name: "a list", body: "[]", says: "must be an object" },
+			{ name: "unknown fields", body: '{"xds":"debug"}', says: '"xds"' },
+			{
+				name: "unknown parts",
+				body: '{"default":"debug","parts":{"xsd":"debug"}}',
+				says: '"xsd". There are: admin',
+			},
+			{
+				name: "unknown levels",
+				body: '{"parts":{"mesh":"debug","xds":"loud"}}',
+				says: '"loud" is no level',
+			},
+		])
+			it(`are not changed by ${name}`, async () => {
+				const from = readers();
+				const answer = await call(path, { from, method: "PUT", body });
+				expect(answer.status).to.equal(400);
+				expect(answer.text).to.include(JSON.stringify(says).slice(1, -1));
+				expect(from.logs.level).to.equal("info");
+				expect(from.logs.own.size).to.equal(0);
+			});
+
+		it("know no other methods", async () => {
+			const answer = await call(path, { method: "DELETE" });
+			expect(answer.status).to.equal(405);
+		});
+	});
+
 	it("is healthy while it answers, and unready with what it waits for", async () => {
 		expect((await call("/healthz")).status).to.equal(200);
 		const ready = await call("/readyz");

@@ -1,12 +1,14 @@
 /*
  * The admin API: what this process knows, as JSON. It reads and never changes
- * anything, so it has GET only. docs/admin-api.md describes every path.
+ * anything but levels of the log, so all else has GET only. docs/admin-api.md
+ * describes every path.
  */
 import { compareRefs } from "../api/object-ref.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../lib/handler.ts";
 import { metricsContentType } from "../observability/metrics.ts";
 import { failure, json, jsonType } from "./answers.ts";
 import { findProxy } from "./find-proxy.ts";
+import { logLevelsAnswer } from "./log-levels.ts";
 import { listProblems } from "./problems.ts";
 import {
 	type AdminReaders,
@@ -17,10 +19,12 @@ import {
 import { snapshotAnswer, whyAnswer } from "./snapshots.ts";
 import { eventsAnswer, statusAnswer } from "./status.ts";
 
+const logLevelsPath = "/v1/log-levels";
+
 /** The admin API over these readers. */
 export function adminApi(readers: AdminReaders): HttpHandler {
 	return async (request, signal) => {
-		if (request.method !== "GET" && request.method !== "HEAD") return onlyReads;
+		if (isChange(request)) return onlyReads;
 		return answer(request, readers, signal);
 	};
 }
@@ -30,7 +34,7 @@ async function answer(
 	readers: AdminReaders,
 	signal: AbortSignal,
 ): Promise<HttpResponse> {
-	const process = processAnswer(request.path, readers);
+	const process = processAnswer(request, readers);
 	if (process !== undefined) return process;
 	const { path } = request;
 	switch (path) {
@@ -58,7 +62,7 @@ async function answer(
 /** What can be shown of a process before it knows anything. */
 export type ProcessReaders = Pick<
 	AdminReaders,
-	"version" | "readiness" | "metrics" | "objects"
+	"version" | "readiness" | "metrics" | "objects" | "logs"
 >;
 
 /**
@@ -66,11 +70,11 @@ export type ProcessReaders = Pick<
  * else is refused, so that nobody takes "nothing yet" for "nothing".
  */
 export function startingApi(readers: ProcessReaders): HttpHandler {
-	return async ({ method, path }) => {
-		if (method !== "GET" && method !== "HEAD") return onlyReads;
+	return async (request) => {
+		if (isChange(request)) return onlyReads;
 		const { waitingFor } = readers.readiness();
 		return (
-			processAnswer(path, readers) ??
+			processAnswer(request, readers) ??
 			failure(
 				503,
 				`The server is starting. It waits until ${waitingFor.join("; ")}. Ask again when /readyz answers 200.`,
@@ -79,11 +83,16 @@ export function startingApi(readers: ProcessReaders): HttpHandler {
 	};
 }
 
+/** Whether a request would change something that cannot be changed. */
+function isChange({ method, path }: HttpRequest): boolean {
+	return method !== "GET" && method !== "HEAD" && path !== logLevelsPath;
+}
+
 function processAnswer(
-	path: string,
+	request: HttpRequest,
 	readers: ProcessReaders,
 ): HttpResponse | undefined {
-	switch (path) {
+	switch (request.path) {
 		case "/":
 			return json(200, { paths: fixedPaths });
 		case "/healthz":
@@ -104,6 +113,8 @@ function processAnswer(
 				node: process.versions.node,
 				pid: process.pid,
 			});
+		case logLevelsPath:
+			return logLevelsAnswer(request, readers.logs);
 		case "/v1/problems":
 			return json(200, { problems: listProblems(readers.objects) });
 		default:
@@ -121,6 +132,7 @@ const fixedPaths: readonly string[] = [
 	"/readyz",
 	"/metrics",
 	"/v1/version",
+	logLevelsPath,
 	"/v1/objects",
 	"/v1/problems",
 	"/v1/proxies",

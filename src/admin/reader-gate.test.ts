@@ -10,6 +10,7 @@ const admin: HttpHandler = async ({ path }) => ({ status: 200, body: path });
 
 const verdicts: Readonly<Record<string, ReaderVerdict>> = {
 	good: { is: "reader" },
+	best: { is: "operator" },
 	bad: { is: "stranger" },
 	hard: { is: "unknown", why: "Ask again later." },
 };
@@ -38,16 +39,36 @@ describe("readersOnly", () => {
 			want: 503,
 		},
 		{
+			name: "answers operators",
+			token: "best",
+			path: "/v1/log-levels",
+			want: 200,
+		},
+		{
+			name: "lets operators change",
+			token: "best",
+			method: "PUT",
+			path: "/v1/log-levels",
+			want: 200,
+		},
+		{
+			name: "lets readers change nothing",
+			token: "good",
+			method: "PUT",
+			path: "/v1/log-levels",
+			want: 403,
+		},
+		{
 			name: "has nothing outside of /v1/",
 			token: "good",
 			path: "/metrics",
 			want: 404,
 		},
 	] as const;
-	for (const { name, token, path, want } of cases) {
+	for (const { name, token, path, want, ...rest } of cases) {
 		it(name, async () => {
 			const answer = await gate(
-				asking(path, token),
+				{ ...asking(path, token), ...rest },
 				new AbortController().signal,
 			);
 			expect(answer.status).to.equal(want);

@@ -5,6 +5,7 @@ import type { Position, Violation } from "../api/violation.ts";
 import type { Signal } from "../lib/signal.ts";
 import type { Finding } from "../mesh/finding.ts";
 import type { Readiness } from "../observability/health.ts";
+import type { LogControl } from "../observability/log-control.ts";
 
 /** One object, and what is known about it. */
 export interface ObjectState {
@@ -199,4 +200,6 @@ export interface AdminReaders {
 	readiness(): Readiness;
 	/** Figures of this process in Prometheus' text format. */
 	metrics(): string;
+	/** What the log lets through; the one thing that can be changed. */
+	readonly logs: LogControl;
 }

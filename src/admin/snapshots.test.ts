@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { HttpResponse } from "../lib/handler.ts";
 import { WritableSignal } from "../lib/signal.ts";
+import { LogControl } from "../observability/log-control.ts";
 import type { AdminReaders, ProxyState } from "./readers.ts";
 import { snapshotAnswer, whyAnswer } from "./snapshots.ts";
 
@@ -31,6 +32,7 @@ function readers(...ids: readonly string[]): AdminReaders {
 		version: "0.0.0",
 		readiness: () => ({ ready: true, waitingFor: [] }),
 		metrics: () => "",
+		logs: new LogControl("info"),
 		objects: {
 			objects: () => [
 				{

@@ -29,8 +29,6 @@ import { WritableSignal } from "../lib/signal.ts";
 import { systemClock } from "../lib/system-clock.ts";
 import { printAddress } from "../net/address.ts";
 import { Health } from "../observability/health.ts";
-import { MetricsRegistry } from "../observability/metrics.ts";
-import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createKubernetesSource } from "../sources/kubernetes.ts";
 import { refKey } from "../store/ref-key.ts";
 import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
@@ -70,6 +68,7 @@ import { takeStateDir } from "./lifecycle/state-dir.ts";
 import type { Stops } from "./lifecycle/stops.ts";
 import { whenTrue } from "./lifecycle/when-true.ts";
 import { createPipeline } from "./mesh-pipeline.ts";
+import { createMetrics } from "./metrics/create-metrics.ts";
 import { logProblems } from "./problem-log.ts";
 import { adminHandler } from "./readers/admin-handler.ts";
 import { distributionReader } from "./readers/distribution-reader.ts";
@@ -113,15 +112,14 @@ export function startCluster(
 
 async function start(
 	settings: ServeSettings,
-	{ logger, environment, signal, onFailure }: ServerTools,
+	{ logger, logs, environment, signal, onFailure }: ServerTools,
 	stops: Stops,
 ): Promise<Omit<RunningServer, typeof Symbol.asyncDispose>> {
 	const clock = systemClock;
 	const { namespace } = settings;
 	const stateDir = stops.own(await takeStateDir(settings.stateDir));
 	const adminListen = parseAdminListen(settings.adminListen, stateDir.path);
-	const metrics = new MetricsRegistry();
-	stops.add(addProcessMetrics(metrics));
+	const metrics = createMetrics(logs, stops);
 	const health = new Health(Object.values(clusterConditions));
 	stops.add(sayWaiting(health, { clock, logger }));
 	const kube = await findKube(settings, environment, metrics, stops);
@@ -202,7 +200,7 @@ async function start(
 	];
 	const admin = await serveAdmin(
 		{
-			...{ health, metrics, problems, logger },
+			...{ health, metrics, logs, problems, logger },
 			listen: adminListen,
 			healthListen:
 				settings.healthListen === undefined
@@ -327,7 +325,7 @@ async function start(
 	);
 	admin.show(
 		adminHandler({
-			...{ pipeline, statuses, health, metrics, placeOf },
+			...{ pipeline, statuses, health, metrics, logs, placeOf },
 			fileProblems: () => [],
 			sourceProblems: problems,
 		}),

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { request } from "../net/http-client.ts";
+import { LogControl } from "../observability/log-control.ts";
 import { silentLogger } from "../observability/logger.ts";
 import { readSettings } from "../settings/read-settings.ts";
 import { serveSchema } from "../settings/schema.ts";
@@ -58,6 +59,7 @@ function tools(signal = new AbortController().signal) {
 	const failures: unknown[] = [];
 	return {
 		logger: silentLogger,
+		logs: new LogControl("info"),
 		environment: {},
 		signal,
 		onFailure: (error: unknown) => void failures.push(error),

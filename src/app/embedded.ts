@@ -13,8 +13,6 @@ import { systemClock } from "../lib/system-clock.ts";
 import { printAddress } from "../net/address.ts";
 import { serveHttp } from "../net/http-server.ts";
 import { Health } from "../observability/health.ts";
-import { MetricsRegistry } from "../observability/metrics.ts";
-import { addProcessMetrics } from "../observability/process-metrics.ts";
 import { createDirectorySource } from "../sources/directory.ts";
 import type { FileProblem } from "../sources/file-problem.ts";
 import { authenticate } from "../xds/server/authenticate.ts";
@@ -32,6 +30,7 @@ import type { ServeSettings } from "./lifecycle/serve-settings.ts";
 import { takeStateDir } from "./lifecycle/state-dir.ts";
 import type { Stops } from "./lifecycle/stops.ts";
 import { createPipeline } from "./mesh-pipeline.ts";
+import { createMetrics } from "./metrics/create-metrics.ts";
 import { logFileProblems, logProblems } from "./problem-log.ts";
 import { adminHandler } from "./readers/admin-handler.ts";
 import { distributionReader } from "./readers/distribution-reader.ts";
@@ -59,7 +58,7 @@ export function startEmbedded(
 async function start(
 	directory: string,
 	settings: ServeSettings,
-	{ logger, environment, signal, onFailure }: ServerTools,
+	{ logger, logs, environment, signal, onFailure }: ServerTools,
 	stops: Stops,
 ): Promise<Omit<RunningServer, typeof Symbol.asyncDispose>> {
 	const clock = systemClock;
@@ -67,8 +66,7 @@ async function start(
 	const adminListen = parseAdminListen(settings.adminListen, stateDir.path);
 	const key = await readOrCreateTokenKey(stateDir.path);
 
-	const metrics = new MetricsRegistry();
-	stops.add(addProcessMetrics(metrics));
+	const metrics = createMetrics(logs, stops);
 	const health = new Health(Object.values(conditions));
 	const spans = startTracing(
 		{
@@ -125,6 +123,7 @@ async function start(
 				statuses,
 				health,
 				metrics,
+				logs,
 				fileProblems: () => fileProblems.value,
 				placeOf,
 			}),

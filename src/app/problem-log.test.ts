@@ -3,6 +3,7 @@ import type { InvalidObject } from "../api/objects.ts";
 import type { MeshState } from "../controllers/mesh.ts";
 import { WritableSignal } from "../lib/signal.ts";
 import { createLogger } from "../observability/create-logger.ts";
+import { LogControl } from "../observability/log-control.ts";
 import type { FileProblem } from "../sources/file-problem.ts";
 import { refKey } from "../store/ref-key.ts";
 import { logFileProblems, logProblems } from "./problem-log.ts";
@@ -29,7 +30,7 @@ function start() {
 	const stop = logFileProblems(
 		problems,
 		createLogger({
-			level: "info",
+			control: new LogControl("info"),
 			format: "json",
 			colours: false,
 			destination: { write: (line) => lines.push(line) },
@@ -87,7 +88,7 @@ describe("logProblems", () => {
 		logProblems(
 			{ invalid, mesh, placeOf: () => undefined },
 			createLogger({
-				level: "info",
+				control: new LogControl("info"),
 				format: "json",
 				colours: false,
 				destination: { write: (line) => lines.push(line) },

@@ -1,6 +1,7 @@
 import { isCancelled } from "../lib/is-cancelled.ts";
 import { printAddress } from "../net/address.ts";
 import { createLogger } from "../observability/create-logger.ts";
+import { LogControl } from "../observability/log-control.ts";
 import type { EffectiveSetting } from "../settings/read-settings.ts";
 import { boundHeap } from "./bound-heap.ts";
 import type { ServeSettings } from "./lifecycle/serve-settings.ts";
@@ -17,8 +18,9 @@ export async function runServer(
 ): Promise<void> {
 	boundHeap();
 	const isTerminal = process.stderr.isTTY === true;
+	const logs = new LogControl(settings.logLevel);
 	const logger = createLogger({
-		level: settings.logLevel,
+		control: logs,
 		format: chosenFormat(settings.logFormat, isTerminal),
 		colours: isTerminal && (process.env["NO_COLOR"] ?? "") === "",
 		destination: process.stderr,
@@ -50,6 +52,7 @@ export async function runServer(
 	try {
 		const server = await startServer(settings, {
 			logger,
+			logs,
 			environment: process.env,
 			signal: stopping.signal,
 			onFailure: (error) => {

@@ -69,6 +69,12 @@ export function listCommands(parts: CommandParts): readonly ListedCommand[] {
 			load: async () => (await import("./why-command.ts")).whyCommand,
 		},
 		{
+			name: "log-level",
+			summary: "Show or change how much a running server logs",
+			load: async () =>
+				(await import("./log-level-command.ts")).logLevelCommand,
+		},
+		{
 			name: "inject",
 			summary: "Put proxies into the pods of files, as the webhook would",
 			load: async () => (await import("./inject-command.ts")).injectCommand,

@@ -20,6 +20,20 @@ export interface ObjectName {
 	readonly name: string;
 }
 
+/** What is to change in what the log lets through, as the admin API takes it. */
+export interface LogLevelChange {
+	readonly default?: string;
+	/** By part; null for the level of all others. */
+	readonly parts: Readonly<Record<string, string | null>>;
+}
+
+/** What one server says about its log. */
+export interface ServerLogLevels {
+	/** Its name among the replicas; empty for a server that is asked directly. */
+	readonly replica: string;
+	readonly levels: unknown;
+}
+
 /**
  * A control plane as commands see it: one server that is asked directly, or
  * all replicas of a Kubernetes cluster. Answers have the form that
@@ -68,6 +82,10 @@ export interface ControlPlane extends AsyncDisposable {
 	objects(): Promise<Objects | undefined>;
 	/** The resources of all connected proxies that come from an object. */
 	why(object: ObjectName): Promise<unknown>;
+	/** What the log of every server lets through, after a change if there is one. */
+	logLevels(
+		change: LogLevelChange | undefined,
+	): Promise<readonly ServerLogLevels[]>;
 }
 
 /** Whether an object, or what is left of its name, is meant. */

@@ -1,6 +1,8 @@
 import type {
 	ControlPlane,
+	LogLevelChange,
 	ObjectName,
+	ServerLogLevels,
 	StatusSelection,
 } from "./control-plane.ts";
 import { isSelected } from "./control-plane.ts";
@@ -86,6 +88,17 @@ export class DirectControlPlane implements ControlPlane {
 	why(object: ObjectName): Promise<unknown> {
 		const query = new URLSearchParams({ ...object });
 		return askServer(this.#where, `/v1/why?${query}`);
+	}
+
+	async logLevels(
+		change: LogLevelChange | undefined,
+	): Promise<readonly ServerLogLevels[]> {
+		const levels = await askServer(
+			this.#where,
+			"/v1/log-levels",
+			change && { method: "PUT", body: change },
+		);
+		return [{ replica: "", levels }];
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {

@@ -64,16 +64,24 @@ export interface WhichServer {
 	readonly server: string | undefined;
 }
 
+/** What is to be changed on the server. */
+export interface ServerChange {
+	readonly method: "PUT";
+	/** Printed as JSON. */
+	readonly body: unknown;
+}
+
 /**
- * Asks the admin API for JSON.
+ * Asks the admin API for JSON, or to change something.
  *
  * Fails when: nobody answers, or the answer is no; then with a `ServerError`.
  */
 export async function askServer(
 	where: WhichServer,
 	path: string,
+	change?: ServerChange,
 ): Promise<unknown> {
-	const response = await openServer(where, path);
+	const response = await openServer(where, path, undefined, change);
 	return parseBody(await response.text());
 }
 
@@ -86,6 +94,7 @@ export async function openServer(
 	where: WhichServer,
 	path: string,
 	signal?: AbortSignal,
+	change?: ServerChange,
 ): Promise<ClientResponse> {
 	const admin =
 		where.server ??
@@ -94,7 +103,15 @@ export async function openServer(
 	let response: ClientResponse;
 	try {
 		response = await request(
-			{ server: serverOf(admin), method: "GET", path },
+			{
+				server: serverOf(admin),
+				method: "GET",
+				path,
+				...(change !== undefined && {
+					method: change.method,
+					body: JSON.stringify(change.body),
+				}),
+			},
 			signal,
 		);
 	} catch (error) {

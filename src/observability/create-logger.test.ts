@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { CodedError } from "../lib/coded-error.ts";
 import { createLogger } from "./create-logger.ts";
+import { LogControl } from "./log-control.ts";
 import type { LogLevel } from "./logger.ts";
 
 class DiskFull extends CodedError {
@@ -12,7 +13,7 @@ class DiskFull extends CodedError {
 function recorder(format: "json" | "text", level: LogLevel = "info") {
 	const lines: string[] = [];
 	const logger = createLogger({
-		level,
+		control: new LogControl(level),
 		format,
 		colours: false,
 		destination: { write: (line) => lines.push(line) },

@@ -1,6 +1,7 @@
 import { type Logger as PinoLogger, pino } from "pino";
 import { errorFields } from "./error-fields.ts";
-import type { LogFields, Logger, LogLevel } from "./logger.ts";
+import type { LogControl } from "./log-control.ts";
+import type { LogFields, Logger, LogLevel, LogPart } from "./logger.ts";
 import { printLogLine } from "./print-log-line.ts";
 
 /** Where lines go; a stream of Node.js is one. */
@@ -10,7 +11,8 @@ export interface LogDestination {
 
 /** What a logger is made of. */
 export interface LoggerOptions {
-	readonly level: LogLevel;
+	/** What is written; asked for each line. */
+	readonly control: LogControl;
 	/** `json`: one object a line, for machines. `text`: one readable line. */
 	readonly format: "json" | "text";
 	/** Whether text lines carry colours; JSON never does. */
@@ -29,7 +31,7 @@ const secretNames = [
 
 /** Makes the logger of the process. */
 export function createLogger(options: LoggerOptions): Logger {
-	const { destination, colours } = options;
+	const { control, destination, colours } = options;
 	const sink =
 		options.format === "json"
 			? { write: (line: string) => destination.write(line) }
@@ -39,7 +41,8 @@ export function createLogger(options: LoggerOptions): Logger {
 				};
 	const inner = pino(
 		{
-			level: options.level,
+			// What may pass, `control` says.
+			level: "debug",
 			messageKey: "message",
 			base: null,
 			timestamp: () => `,"time":"${new Date().toISOString()}"`,
@@ -52,15 +55,25 @@ export function createLogger(options: LoggerOptions): Logger {
 		},
 		sink,
 	);
-	return wrap(inner);
+	return wrap(inner, control, undefined);
 }
 
-function wrap(inner: PinoLogger): Logger {
+function wrap(
+	inner: PinoLogger,
+	control: LogControl,
+	part: LogPart | undefined,
+): Logger {
+	const write =
+		(level: LogLevel) =>
+		(message: string, fields?: LogFields): void => {
+			if (control.admits(part, level)) inner[level](fields ?? {}, message);
+		};
 	return {
-		debug: (message, fields) => inner.debug(fields ?? {}, message),
-		info: (message, fields) => inner.info(fields ?? {}, message),
-		warn: (message, fields) => inner.warn(fields ?? {}, message),
-		error: (message, fields) => inner.error(fields ?? {}, message),
-		child: (fields: LogFields) => wrap(inner.child({ ...fields })),
+		debug: write("debug"),
+		info: write("info"),
+		warn: write("warn"),
+		error: write("error"),
+		child: (fields: LogFields) =>
+			wrap(inner.child({ ...fields }), control, fields.part ?? part),
 	};
 }

@@ -1,8 +1,36 @@
-/** Data of a log line: values that a machine can search for. Never secrets. */
-export type LogFields = Readonly<Record<string, unknown>>;
+/** Every level, the mildest first. */
+export const logLevels = ["debug", "info", "warn", "error"] as const;
 
 /** How much must go wrong before a line is written. */
-export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogLevel = (typeof logLevels)[number];
+
+/** Parts of the server that log under a name of their own, so that each can have a level of its own. */
+export const logParts = [
+	"admin",
+	"admission",
+	"events",
+	"health",
+	"leader",
+	"mesh",
+	"quarantine",
+	"readers",
+	"replicas",
+	"serving",
+	"source",
+	"status",
+	"tokens",
+	"traces",
+	"trust-bundle",
+	"xds",
+] as const;
+
+/** The name of one of them, as it stands in the field `part` of its lines. */
+export type LogPart = (typeof logParts)[number];
+
+/** Data of a log line: values that a machine can search for. Never secrets. */
+export type LogFields = Readonly<Record<string, unknown>> & {
+	readonly part?: LogPart;
+};
 
 /** Takes what the process has to say about itself. Messages are fixed sentences; what varies stands in the fields. */
 export interface Logger {

@@ -15,6 +15,7 @@ import { openConnection } from "../../src/kube/open-connection.ts";
 import { deleteLeftovers } from "../../src/kube/replica-reports.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { printAddress } from "../../src/net/address.ts";
+import { LogControl } from "../../src/observability/log-control.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
 import { AdsConnection } from "../testkit/ads-client.ts";
 import { eventually } from "../testkit/eventually.ts";
@@ -215,6 +216,7 @@ async function live(cluster: OwnCluster): Promise<void> {
 			}),
 			{
 				logger: silentLogger,
+				logs: new LogControl("info"),
 				environment: {},
 				signal: AbortSignal.timeout(60_000),
 				onFailure: (error) => {

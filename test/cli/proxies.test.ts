@@ -5,6 +5,7 @@ import type { ProxyState } from "../../src/admin/readers.ts";
 import { WritableSignal } from "../../src/lib/signal.ts";
 import { printAddress } from "../../src/net/address.ts";
 import { type HttpServer, serveHttp } from "../../src/net/http-server.ts";
+import { LogControl } from "../../src/observability/log-control.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
 import { runLateen } from "./run-lateen.ts";
 
@@ -33,6 +34,7 @@ describe("lateen proxies", () => {
 				version: "0.0.0",
 				readiness: () => ({ ready: true, waitingFor: [] }),
 				metrics: () => "",
+				logs: new LogControl("info"),
 				objects: {
 					objects: () => [],
 					fileProblems: () => [],

@@ -23,6 +23,7 @@ import { freePorts } from "../../hack/programs/free-ports.ts";
 import type { RunningServer } from "../../src/app/lifecycle/running-server.ts";
 import { startServer } from "../../src/app/start-server.ts";
 import { request } from "../../src/net/http-client.ts";
+import { LogControl } from "../../src/observability/log-control.ts";
 import { type Logger, silentLogger } from "../../src/observability/logger.ts";
 import { eventually } from "./eventually.ts";
 import {
@@ -125,6 +126,7 @@ export class LiveMesh implements AsyncDisposable {
 			}),
 			{
 				logger: this.#logger,
+				logs: new LogControl("info"),
 				environment: {},
 				signal: AbortSignal.timeout(30_000),
 				onFailure: (error) => {

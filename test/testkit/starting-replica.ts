@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { RunningServer } from "../../src/app/lifecycle/running-server.ts";
 import { startServer } from "../../src/app/start-server.ts";
 import { request } from "../../src/net/http-client.ts";
+import { LogControl } from "../../src/observability/log-control.ts";
 import { type Logger, silentLogger } from "../../src/observability/logger.ts";
 import { serveSettings } from "./serve-settings.ts";
 import { TemporaryFolder } from "./temporary-folder.ts";
@@ -32,6 +33,7 @@ export class StartingReplica implements AsyncDisposable {
 		});
 		this.ready = startServer(settings, {
 			logger: this.#logger(),
+			logs: new LogControl("info"),
 			environment: {},
 			signal: this.#stopping.signal,
 			onFailure: (error) => void this.failures.push(error),

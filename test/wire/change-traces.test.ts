@@ -11,6 +11,7 @@ import type { RunningServer } from "../../src/app/lifecycle/running-server.ts";
 import { startServer } from "../../src/app/start-server.ts";
 import { printAddress } from "../../src/net/address.ts";
 import { request } from "../../src/net/http-client.ts";
+import { LogControl } from "../../src/observability/log-control.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
 import { mintToken } from "../../src/xds/proxy-token.ts";
 import { eventually } from "../testkit/eventually.ts";
@@ -74,6 +75,7 @@ class World implements AsyncDisposable {
 			}),
 			{
 				logger: silentLogger,
+				logs: new LogControl("info"),
 				environment,
 				signal: new AbortController().signal,
 				onFailure: () => undefined,

@@ -3,6 +3,7 @@ import type { HttpHandler } from "../../lib/handler.ts";
 import type { Address } from "../../net/address.ts";
 import { type HttpServer, serveHttp } from "../../net/http-server.ts";
 import type { Health } from "../../observability/health.ts";
+import type { LogControl } from "../../observability/log-control.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { MetricsRegistry } from "../../observability/metrics.ts";
 import { programVersion } from "../../settings/program-version.ts";
@@ -19,6 +20,7 @@ export interface AdminOptions {
 	readonly stopMs: number;
 	readonly health: Health;
 	readonly metrics: MetricsRegistry;
+	readonly logs: LogControl;
 	/** What keeps the replica from working as it should. */
 	readonly problems: () => readonly KubeProblem[];
 	readonly logger: Logger;
@@ -42,11 +44,12 @@ export async function serveAdmin(
 	options: AdminOptions,
 	stops: Stops,
 ): Promise<ServedAdmin> {
-	const { listen, healthListen, health, metrics, logger } = options;
+	const { listen, healthListen, health, metrics, logs, logger } = options;
 	let current = startingApi({
 		version: programVersion,
 		readiness: () => health.readiness,
 		metrics: () => metrics.print(),
+		logs,
 		objects: {
 			objects: () => [],
 			fileProblems: () => [],

@@ -8,7 +8,10 @@ export const readerAudience = "lateen.dev/admin";
 /** The ServiceAccount whose tokens open the admin API; whoever may make them may read. */
 export const readerAccount = "lateen-reader";
 
-/** The admin API for those who bring a token of the readers' ServiceAccount in this namespace. */
+/** The ServiceAccount whose tokens also change levels of the log. */
+export const operatorAccount = "lateen-operator";
+
+/** The admin API for those who bring a token of the readers' or operators' ServiceAccount in this namespace. */
 export function readersHandler(
 	admin: HttpHandler,
 	tokens: Pick<TokenReviewer, "review">,
@@ -20,10 +23,15 @@ export function readersHandler(
 			return { is: "unknown", why: verdict.unavailable };
 		if ("refusal" in verdict) return { is: "stranger" };
 		const { owner } = verdict;
-		return owner.namespace === namespace &&
-			owner.serviceAccount === readerAccount
-			? { is: "reader" }
-			: { is: "stranger" };
+		if (owner.namespace !== namespace) return { is: "stranger" };
+		switch (owner.serviceAccount) {
+			case readerAccount:
+				return { is: "reader" };
+			case operatorAccount:
+				return { is: "operator" };
+			default:
+				return { is: "stranger" };
+		}
 	});
 }
 

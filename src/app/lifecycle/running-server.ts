@@ -1,10 +1,13 @@
 import type { Address } from "../../net/address.ts";
+import type { LogControl } from "../../observability/log-control.ts";
 import type { Logger } from "../../observability/logger.ts";
 import { Stops } from "./stops.ts";
 
 /** What a server is given besides its settings. */
 export interface ServerTools {
 	readonly logger: Logger;
+	/** What of it is written; can be changed while the server runs. */
+	readonly logs: LogControl;
 	/** Variables of the process: what finds the API server looks into some. */
 	readonly environment: Readonly<Record<string, string | undefined>>;
 	/** Ends the start when it takes too long for whoever waits. */

@@ -4,6 +4,7 @@ import type { ObjectRef } from "../../api/object-ref.ts";
 import type { Position } from "../../api/violation.ts";
 import type { HttpHandler } from "../../lib/handler.ts";
 import type { Health } from "../../observability/health.ts";
+import type { LogControl } from "../../observability/log-control.ts";
 import type { MetricsRegistry } from "../../observability/metrics.ts";
 import { programVersion } from "../../settings/program-version.ts";
 import type { FileProblem } from "../../sources/file-problem.ts";
@@ -20,6 +21,7 @@ export interface AdminParts {
 	readonly statuses: Statuses;
 	readonly health: Health;
 	readonly metrics: MetricsRegistry;
+	readonly logs: LogControl;
 	/** What is wrong with files that hold no object that could say it. */
 	readonly fileProblems: () => readonly FileProblem[];
 	/** What keeps objects from being current. */
@@ -30,13 +32,14 @@ export interface AdminParts {
 
 /** The admin API over the parts of a running server. */
 export function adminHandler(parts: AdminParts): HttpHandler {
-	const { pipeline, health, metrics, fileProblems, placeOf } = parts;
+	const { pipeline, health, metrics, logs, fileProblems, placeOf } = parts;
 	const { store, mesh, connected, catalog } = pipeline;
 	const { objects, invalid } = store;
 	return adminApi({
 		version: programVersion,
 		readiness: () => health.readiness,
 		metrics: () => metrics.print(),
+		logs,
 		objects: objectsReader({
 			objects,
 			invalid,

@@ -16,7 +16,9 @@ import { programVersion } from "../../settings/program-version.ts";
 import type { Environment } from "../../settings/read-settings.ts";
 import type {
 	ControlPlane,
+	LogLevelChange,
 	ObjectName,
+	ServerLogLevels,
 	StatusSelection,
 } from "../control-plane.ts";
 import { ServerError } from "../server-client.ts";
@@ -190,6 +192,18 @@ export class ClusterControlPlane implements ControlPlane {
 	why(object: ObjectName): Promise<unknown> {
 		const query = new URLSearchParams({ ...object });
 		return this.#explained(() => this.#replicas.merged(`/v1/why?${query}`));
+	}
+
+	logLevels(
+		change: LogLevelChange | undefined,
+	): Promise<readonly ServerLogLevels[]> {
+		return this.#explained(async () => {
+			const answers = await this.#replicas.each(
+				"/v1/log-levels",
+				change && { method: "PUT", body: change },
+			);
+			return answers.map(({ replica, body }) => ({ replica, levels: body }));
+		});
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {

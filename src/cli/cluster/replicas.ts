@@ -5,7 +5,8 @@
  *
  * Each step is a right that Kubernetes gives or not: list pods, create
  * serviceaccounts/token of that one name, get pods/proxy. A replica knows only
- * its own proxies, so all are asked.
+ * its own proxies, so all are asked. Who changes something needs the token of
+ * lateen-operator, and update pods/proxy.
  */
 import { isRecord } from "../../api/fields.ts";
 import type { KubeConnection } from "../../kube/connection.ts";
@@ -15,10 +16,11 @@ import type { KubeObject } from "../../kube/kube-object.ts";
 import type { ObjectClient } from "../../kube/object-client.ts";
 import { objectPath, resources } from "../../kube/resources.ts";
 import { fieldOf, listOf, textOf } from "../json-fields.ts";
-import { ServerError } from "../server-client.ts";
+import { type ServerChange, ServerError } from "../server-client.ts";
 
-/** The ServiceAccount whose token opens the admin API, and for whom the token is meant. */
+/** The ServiceAccounts whose tokens open the admin API, for reading and for changing, and for whom a token is meant. */
 const readerAccount = "lateen-reader";
+const operatorAccount = "lateen-operator";
 const readerAudience = "lateen.dev/admin";
 
 /** The least that the API server gives out; a command takes seconds. */
@@ -61,7 +63,8 @@ export class ClusterReplicas {
 	/** Full sentences about replicas that did not answer. */
 	readonly missing: string[] = [];
 	#replicas: Promise<readonly Replica[]> | undefined;
-	#token: Promise<string> | undefined;
+	/** By ServiceAccount. */
+	readonly #tokens = new Map<string, Promise<string>>();
 	#proxies: Promise<readonly ReplicaProxy[]> | undefined;
 
 	constructor(options: ReplicasOptions) {
@@ -130,6 +133,23 @@ export class ClusterReplicas {
 		return { ...(isRecord(first.body) ? first.body : {}), proxies };
 	}
 
+	/**
+	 * What every replica answers, after a change if there is one.
+	 *
+	 * Fails when: one refuses it, or none answers.
+	 */
+	async each(
+		path: string,
+		change?: ServerChange,
+	): Promise<readonly { readonly replica: string; readonly body: unknown }[]> {
+		const answers = await this.#askAll(path, change);
+		if (answers.length === 0) throw this.#nobody();
+		return answers.map((answer) => {
+			if (answer.status !== 200) throw refusal(answer);
+			return { replica: answer.replica.name, body: answer.body };
+		});
+	}
+
 	#listed(): Promise<readonly ReplicaProxy[]> {
 		this.#proxies ??= this.#list();
 		return this.#proxies;
@@ -157,10 +177,13 @@ export class ClusterReplicas {
 		);
 	}
 
-	async #askAll(path: string): Promise<readonly Answer[]> {
+	async #askAll(
+		path: string,
+		change?: ServerChange,
+	): Promise<readonly Answer[]> {
 		this.#replicas ??= this.#find();
 		const answers = await Promise.all(
-			(await this.#replicas).map((replica) => this.#ask(replica, path)),
+			(await this.#replicas).map((replica) => this.#ask(replica, path, change)),
 		);
 		return answers.filter((answer) => answer !== undefined);
 	}
@@ -185,10 +208,15 @@ export class ClusterReplicas {
 	}
 
 	/** What a replica says; undefined when it does not answer, which is noted. */
-	async #ask(replica: Replica, path: string): Promise<Answer | undefined> {
+	async #ask(
+		replica: Replica,
+		path: string,
+		change?: ServerChange,
+	): Promise<Answer | undefined> {
 		const { connection, namespace } = this.#options;
-		this.#token ??= this.#makeToken();
-		const token = await this.#token;
+		const token = await this.#tokenOf(
+			change === undefined ? readerAccount : operatorAccount,
+		);
 		const { name, port } = replica;
 		const [pathname = "", query = ""] = path.split("?");
 		let status: number;
@@ -197,10 +225,11 @@ export class ClusterReplicas {
 		try {
 			const response = await connection.request(
 				{
-					method: "GET",
+					method: change?.method ?? "GET",
 					path: `${objectPath(resources.Pod, { namespace, name: "" })}https:${name}:${port}/proxy${pathname}`,
 					query: Object.fromEntries(new URLSearchParams(query)),
 					headers: { "x-lateen-token": token },
+					...(change !== undefined && { body: JSON.stringify(change.body) }),
 					timeoutMs: answerMs,
 					silenceMs: answerMs,
 				},
@@ -218,7 +247,7 @@ export class ClusterReplicas {
 		if (status === 200 || isOurs(body, status))
 			return { replica, status, body };
 		const asked: Asked = {
-			verb: "get",
+			verb: change === undefined ? "get" : "update",
 			resource: resources.Pod,
 			namespace,
 			name,
@@ -246,9 +275,18 @@ export class ClusterReplicas {
 		}
 	}
 
-	async #makeToken(): Promise<string> {
+	#tokenOf(account: string): Promise<string> {
+		let token = this.#tokens.get(account);
+		if (token === undefined) {
+			token = this.#makeToken(account);
+			this.#tokens.set(account, token);
+		}
+		return token;
+	}
+
+	async #makeToken(account: string): Promise<string> {
 		const { connection, namespace } = this.#options;
-		const at = { namespace, name: readerAccount };
+		const at = { namespace, name: account };
 		const response = await connection.request(
 			{
 				method: "POST",
@@ -281,7 +319,7 @@ export class ClusterReplicas {
 			if (error.code !== "KUBE_NOT_FOUND") throw error;
 			throw new ServerError(
 				"CLI_NO_SERVER",
-				`There is no ServiceAccount ${readerAccount} in the namespace ${namespace}, whose token opens the admin API. Apply the manifests of this version, or name the namespace that Lateen runs in with --lateen-namespace.`,
+				`There is no ServiceAccount ${account} in the namespace ${namespace}, whose token opens the admin API. Apply the manifests of this version, or name the namespace that Lateen runs in with --lateen-namespace.`,
 			);
 		}
 		const token = textOf(fieldOf(parseBody(text), "status"), "token");
