@@ -90,8 +90,8 @@ async function print(act: () => Promise<unknown>): Promise<void> {
 	const outcome = await act().catch((error: unknown) => ({
 		error: error instanceof Error ? codeOf(error) : String(error),
 	}));
-	console.log(JSON.stringify(outcome));
-	process.exit();
+	// A long answer is not written at once.
+	process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit());
 }
 
 function codeOf(error: Error & { readonly code?: unknown }): string {
@@ -119,11 +119,13 @@ function serve(): void {
 	}
 	createTcp((socket) => {
 		socket.on("error", () => socket.destroy());
-		socket.write(`hello from ${hostname()}\n`);
+		socket.write(`hello from ${hostname()} to ${fromOf(socket)}\n`);
 	}).listen(9000, "::");
 	createTcp((socket) => {
 		socket.on("error", () => socket.destroy());
-		socket.on("data", (chunk) => socket.write(`${hostname()}: ${chunk}`));
+		socket.on("data", (chunk) =>
+			socket.write(`${hostname()} to ${fromOf(socket)}: ${chunk}`),
+		);
 	}).listen(9001, "::");
 	serveGrpc();
 	process.on("SIGTERM", () => process.exit(0));
@@ -143,10 +145,14 @@ function requestOf(request: IncomingMessage): Request {
 	const { socket, headers } = request;
 	return {
 		pod: hostname(),
-		from: (socket.remoteAddress ?? "").replace("::ffff:", ""),
+		from: fromOf(socket),
 		host: headers.host ?? "",
 		isTls: "encrypted" in socket,
 	};
+}
+
+function fromOf(socket: Socket): string {
+	return (socket.remoteAddress ?? "").replace("::ffff:", "");
 }
 
 /** Echoes what a WebSocket says (RFC 6455, section 5), in frames of less than 126 bytes as the client here has them. */

@@ -56,7 +56,10 @@ export function serveGrpc(): void {
 			if (call.request === "fail")
 				done({ code: status.FAILED_PRECONDITION, details: "As asked." });
 			else if (call.request !== "hang")
-				done(null, `${hostname()}: ${call.request}`);
+				done(
+					null,
+					`${hostname()} to ${call.getPeer().replace("::ffff:", "")}: ${call.request}`,
+				);
 		},
 		Count: (call: ServerWritableStream<string, string>) => {
 			for (let n = 1; n <= Number(call.request); n += 1) call.write(String(n));
