@@ -63,7 +63,7 @@ for (const mode of ["--server-side=true", "--server-side=false"])
 						({ stdout }) => stdout,
 						(error: unknown) => outputOf(error),
 					);
-					expect(said).to.equal("");
+					expect(changesIn(said)).to.deep.equal([]);
 				});
 
 		it("shows what somebody has changed", async () => {
@@ -230,6 +230,17 @@ interface WatchEvent {
 
 function bundlesOf({ webhooks }: Configuration): readonly string[] {
 	return webhooks.map(({ clientConfig }) => clientConfig.caBundle ?? "");
+}
+
+/**
+ * What a diff says is different, and what went wrong. kubectl's own copy of what was applied before, in an annotation of
+ * client-side apply, is written a little differently by its server-side diff; a Deployment counts that as a generation.
+ */
+function changesIn(said: string): readonly string[] {
+	return said
+		.split("\n")
+		.filter((line) => /^([-+](?![-+])|Error|W\d)/.test(line))
+		.filter((line) => !/^[-+] ( {5}\{"apiVersion":| generation: )/.test(line));
 }
 
 /** All that a program said that has failed. */
