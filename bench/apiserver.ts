@@ -14,8 +14,6 @@
  * received bytes that only this change brings, and until a watch of RouteRules
  * has read that the change is live.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +24,7 @@ import { installCrds } from "../hack/cluster/install-crds.ts";
 import { ensureKubernetes } from "../hack/ensure-kubernetes.ts";
 import { ApiClient } from "../test/testkit/kube-cluster.ts";
 import { type RequestCounts, sumOf } from "./audit-requests.ts";
+import { buildProgram } from "./build-program.ts";
 import { type Figure, figure, printFigures, quantile } from "./figure.ts";
 import { createMesh, createPods } from "./kube-mesh.ts";
 import {
@@ -35,6 +34,8 @@ import {
 	startReplica,
 } from "./kube-replicas.ts";
 import { besidePeer } from "./peer.ts";
+import { runBench } from "./run-bench.ts";
+import { say } from "./say.ts";
 import { machine } from "./server-process.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -298,33 +299,8 @@ function rounded(value: number | undefined): string {
 	return (value ?? 0).toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 
-async function buildProgram(signal: AbortSignal): Promise<string> {
-	const build = spawn(process.execPath, [join(root, "hack/build.ts")], {
-		stdio: "inherit",
-		signal,
-	});
-	const [code] = await once(build, "exit");
-	if (code !== 0) throw new Error("The program could not be built.");
-	return join(root, "dist/lateen.js");
-}
-
 function describe({ services, rules, streams, rounds }: Size): string {
 	return `${services.toLocaleString("en")} services with 2 endpoints each in 20 namespaces, ${rules.toLocaleString("en")} RouteRules, ${streams} delta streams over TLS with tokens of their pods, ${rounds} changes of each kind.`;
 }
 
-function say(text: string): void {
-	console.error(`bench: ${text}`);
-}
-
-const stopping = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const)
-	process.once(name, () => stopping.abort(new Error(`Ended by ${name}.`)));
-try {
-	await main(stopping.signal);
-} catch (thrown) {
-	const error: unknown = stopping.signal.aborted
-		? stopping.signal.reason
-		: thrown;
-	console.error(error instanceof Error ? `bench: ${error.message}` : error);
-	process.exitCode = 1;
-}
+await runBench(main);

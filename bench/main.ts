@@ -8,11 +8,10 @@
  *   --program F   the program to measure; otherwise dist/lateen.js, built anew
  *   --profile DIR a CPU profile of each server
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { buildProgram } from "./build-program.ts";
 import {
 	type ControlPlaneCost,
 	type ControlPlaneOptions,
@@ -22,6 +21,8 @@ import { measureEncode } from "./encode.ts";
 import { type Figure, figure, printFigures, quantile } from "./figure.ts";
 import { type InjectionCost, measureInjection } from "./injection.ts";
 import { measureMesh } from "./mesh.ts";
+import { runBench } from "./run-bench.ts";
+import { say } from "./say.ts";
 import { machine } from "./server-process.ts";
 import {
 	measureStatus,
@@ -141,20 +142,6 @@ function describe({
 	rounds,
 }: ControlPlaneOptions): string {
 	return `${services.toLocaleString("en")} services with 2 endpoints each in 20 namespaces, ${rules} RouteRules, ${streams} delta streams, ${rounds} changes of each kind.`;
-}
-
-function say(text: string): void {
-	console.error(`bench: ${text}`);
-}
-
-async function buildProgram(signal: AbortSignal): Promise<string> {
-	const build = spawn(process.execPath, [join(root, "hack/build.ts")], {
-		stdio: "inherit",
-		signal,
-	});
-	const [code] = await once(build, "exit");
-	if (code !== 0) throw new Error("The program could not be built.");
-	return join(root, "dist/lateen.js");
 }
 
 function controlPlaneFigures(cost: ControlPlaneCost): readonly Figure[] {
@@ -315,15 +302,4 @@ function injectionFigures(cost: InjectionCost): readonly Figure[] {
 	];
 }
 
-const stopping = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const)
-	process.once(name, () => stopping.abort(new Error(`Ended by ${name}.`)));
-try {
-	await main(stopping.signal);
-} catch (thrown) {
-	const error: unknown = stopping.signal.aborted
-		? stopping.signal.reason
-		: thrown;
-	console.error(error instanceof Error ? `bench: ${error.message}` : error);
-	process.exitCode = 1;
-}
+await runBench(main);
