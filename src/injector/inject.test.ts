@@ -249,6 +249,22 @@ describe("inject", () => {
 		expect(container(result, "app")).to.deep.equal(app);
 	});
 
+	it("has a classic proxy send its callers elsewhere and outlive the connections of its application", () => {
+		const lifecycle = recordIn(
+			container(
+				injected(annotated("stop-delay", "7s"), classic),
+				"lateen-proxy",
+			),
+			"lifecycle",
+		);
+		const exec = recordIn(recordIn(lifecycle, "preStop"), "exec");
+		const script = String(exec["command"]);
+		expect(script).to.include("/healthcheck/fail");
+		expect(script).to.include("sleep 12\n");
+		const hex = ports.outbound.toString(16).toUpperCase();
+		expect(script).to.include(`*:${hex}' '01`);
+	});
+
 	it("gives capabilities to the capture of traffic alone, and root to nobody else", () => {
 		const result = injected(pod());
 		expect(
@@ -285,6 +301,11 @@ describe("inject", () => {
 		["rewrite-probes", ""],
 		["sidecar", "none"],
 		["stop-delay", "5"],
+		["inject", "yes"],
+		["proxy-memory", "-1"],
+		["proxy-cpu-limit", "1 core"],
+		// One that is not there.
+		["exclude-inbound-port", "8080"],
 	];
 	for (const [name, value] of bad)
 		it(`refuses lateen.dev/${name}: ${JSON.stringify(value)}, and says what it expects`, () => {
@@ -294,6 +315,27 @@ describe("inject", () => {
 			expect(result.violations[0]?.path).to.include(`lateen.dev/${name}`);
 			expect(result.violations[0]?.message).to.match(/expected is .+\.$/);
 		});
+
+	it("refuses a label lateen.dev/inject that is neither yes nor no", () => {
+		const result = inject(
+			pod({}, { labels: { "lateen.dev/inject": "enabled" } }),
+			injectContext(),
+		);
+		if (result.kind !== "refused") throw new Error(result.kind);
+		expect(result.violations).to.deep.equal([
+			{
+				path: 'metadata.labels["lateen.dev/inject"]',
+				message: 'The value is "enabled"; expected is "true" or "false".',
+			},
+		]);
+	});
+
+	it("leaves annotations alone that are no wishes", () => {
+		for (const name of ["somebody-elses", "injected", "not-injected"])
+			expect(inject(annotated(name, "x"), injectContext()).kind).to.equal(
+				"injected",
+			);
+	});
 
 	it("reports everything that is wrong with annotations at once", () => {
 		const result = inject(

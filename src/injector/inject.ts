@@ -28,7 +28,7 @@ import {
 	restoreProbes,
 	rewriteProbes,
 } from "./probes.ts";
-import { proxyContainer, proxyVolume, sleepHook } from "./proxy-container.ts";
+import { proxyContainer, proxyVolume } from "./proxy-container.ts";
 import { type Skip, whyNot, whyNotSo } from "./skip-reason.ts";
 import { readSteering, type Steering } from "./steering.ts";
 import { strategicMerge } from "./strategic-merge.ts";
@@ -200,7 +200,7 @@ function withStopDelay(
 		return container;
 	return {
 		...container,
-		lifecycle: { ...lifecycle, preStop: sleepHook(seconds, true) },
+		lifecycle: { ...lifecycle, preStop: { sleep: { seconds } } },
 	};
 }
 

@@ -11,7 +11,7 @@ import { strategicMerge } from "./strategic-merge.ts";
 /** How much of its memory limit Envoy's heap may take: it has stacks and code besides. */
 const heapShare = 0.9;
 
-/** Seconds that a classic sidecar goes on after the application's containers are told to stop. */
+/** Seconds that a classic sidecar goes on at least after the application's containers are told to stop. */
 const classicDrainSeconds = 5;
 
 /**
@@ -43,6 +43,24 @@ while [ $i -lt 600 ]; do
 done
 `;
 
+/**
+ * Run when the pod of a classic sidecar is told to go, where nothing else lets it outlive the application: the same as above, and then it waits
+ * for the application to have no connection any more, neither of its own (to `:3A99`, which is 15001) nor from its proxy (which has them
+ * from 127.0.0.6 or ::6). Whatever becomes of it, the kubelet ends it with the pod's time.
+ */
+function outliveScript(seconds: number): string {
+	return `(
+${drainScript}) || :
+sleep ${seconds}
+while cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | {
+  while read -r _ local _ state _; do
+    case "$local $state" in *:3A99' '01|0600007F:*' '01|00000000000000000000000006000000:*' '01) exit 0;; esac
+  done
+  exit 1
+}; do sleep 0.5; done
+`;
+}
+
 /** The container with Envoy. */
 export function proxyContainer(
 	context: InjectionContext,
@@ -66,10 +84,7 @@ export function proxyContainer(
 	};
 }
 
-function skeleton(
-	{ settings, kubernetes }: InjectionContext,
-	steering: Steering,
-): Json {
+function skeleton({ settings }: InjectionContext, steering: Steering): Json {
 	const { proxyImage, imagePullPolicy, proxyUser, resources } = settings;
 	const isNative = steering.sidecar === "native";
 	const ready = {
@@ -118,10 +133,14 @@ function skeleton(
 				...(steering.holdsApplication && {
 					postStart: { exec: { command: ["sh", "-ec", waitScript] } },
 				}),
-				preStop: sleepHook(
-					steering.stopDelaySeconds + classicDrainSeconds,
-					kubernetes.sleepHooks,
-				),
+				preStop: {
+					exec: {
+						command: [
+							...["sh", "-ec"],
+							outliveScript(steering.stopDelaySeconds + classicDrainSeconds),
+						],
+					},
+				},
 			},
 		}),
 		securityContext: {
@@ -211,13 +230,6 @@ function serverOf(
 		host: controlPlane.slice(0, colon).replace(/^\[|\]$/g, ""),
 		port: Number(controlPlane.slice(colon + 1)),
 	};
-}
-
-/** A hook that waits. */
-export function sleepHook(seconds: number, sleepHooks: boolean): Json {
-	return sleepHooks
-		? { sleep: { seconds } }
-		: { exec: { command: ["sleep", String(seconds)] } };
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -2,7 +2,9 @@ import { parseDuration } from "../api/duration.ts";
 import { isSubnet } from "../api/ip-address.ts";
 import type { InjectionSpec } from "../api/mesh.ts";
 import type { Violation } from "../api/violation.ts";
-import { type Json, recordIn } from "./json.ts";
+import { nearestName } from "../lib/nearest-name.ts";
+import { fieldOf, type Json, recordIn } from "./json.ts";
+import { names } from "./names.ts";
 import { isQuantity } from "./quantity.ts";
 
 /** How one pod wants to be injected, after its annotations. */
@@ -89,6 +91,8 @@ export function readSteering(
 		});
 		return otherwise;
 	}
+	readWish(pod, violations);
+	violations.push(...misspelt(annotations));
 	const portList = "a list of ports such as 8080,9090";
 	const subnetList = "a list of subnets such as 10.0.0.0/8,fd00::/8";
 	const steering: Steering = {
@@ -167,6 +171,47 @@ export function readSteering(
 	return violations.length === 0
 		? { ok: true, steering }
 		: { ok: false, violations };
+}
+
+/** A wish that is neither yes nor no, on a pod of a namespace that asks: which did they mean? */
+function readWish(pod: Json, violations: Violation[]): void {
+	const metadata = recordIn(pod, "metadata");
+	for (const field of ["labels", "annotations"]) {
+		const wish = fieldOf(recordIn(metadata, field), "lateen.dev/inject");
+		if (wish === undefined || wish === null || wish === "") continue;
+		if (typeof wish === "string" && parseFlag(wish) !== undefined) continue;
+		violations.push({
+			path: `metadata.${field}["lateen.dev/inject"]`,
+			message: `The value is ${JSON.stringify(wish).slice(0, 200)}; expected is "true" or "false".`,
+		});
+	}
+}
+
+/** Annotations that are one or two letters off: what they wish would be passed over. */
+function misspelt(annotations: Json): readonly Violation[] {
+	const prefix = "lateen.dev/";
+	return Object.keys(annotations).flatMap((key) => {
+		const name = key.slice(prefix.length);
+		if (!key.startsWith(prefix) || isKnown(name)) return [];
+		const near = nearestName(name, known);
+		return near === undefined
+			? []
+			: [
+					{
+						path: `metadata.annotations[${JSON.stringify(key)}]`,
+						message: `There is no such annotation; expected is a name such as ${prefix}${near}.`,
+					},
+				];
+	});
+}
+
+function isKnown(name: string): boolean {
+	return (
+		known.some((one) => one === name) ||
+		`lateen.dev/${name}` === names.injectionAnnotation ||
+		`lateen.dev/${name}` === names.injectedLabel ||
+		`lateen.dev/${name}` === names.notInjectedAnnotation
+	);
 }
 
 function quantity(
