@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { eventually } from "./eventually.ts";
@@ -13,6 +13,9 @@ const MANIFESTS = join(ROOT, "manifests/base");
 const { version } = JSON.parse(
 	readFileSync(join(ROOT, "package.json"), "utf8"),
 ) as { readonly version: string };
+
+/** The ConfigMap that says, as long as the cluster lives, that its node has the images. */
+const LOADED = ["configmap", "images-of-lateen", "--namespace=kube-system"];
 
 /** The image of the controller, which also has Node.js for programs of tests. */
 export const LATEEN_IMAGE = `lateen:${version}`;
@@ -50,8 +53,10 @@ export async function uninstallLateen(cluster: KindCluster): Promise<void> {
 
 /** Files that share a cluster run one after another, and in processes of their own. */
 async function loadImages(cluster: KindCluster): Promise<void> {
-	const loaded = `${cluster.kubeconfig}.images`;
-	if (existsSync(loaded)) return;
+	const loaded = await kubectl(cluster, [
+		...["get", ...LOADED, "--ignore-not-found", "-o", "name"],
+	]);
+	if (loaded !== "") return;
 	using folder = new TemporaryFolder();
 	await run(process.execPath, [
 		...[join(ROOT, "hack/image.ts"), "--out", folder.at("images")],
@@ -60,5 +65,5 @@ async function loadImages(cluster: KindCluster): Promise<void> {
 	for (const name of ["lateen", "lateen-proxy"]) {
 		await loadArchive(cluster, folder.at(`images/${name}.tar`));
 	}
-	writeFileSync(loaded, "");
+	await kubectl(cluster, ["create", ...LOADED]);
 }
