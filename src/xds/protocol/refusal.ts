@@ -32,7 +32,7 @@ export function noteRefusal(
 }
 
 /** Only what the proxy does not have yet can be what it rejected. */
-function reject(state: TypeState, { sent }: InFlight): Refused {
+function reject(state: TypeState, { sent, withheld }: InFlight): Refused {
 	const resources: Resource[] = [];
 	const removed: string[] = [];
 	for (const [name, resource] of sent) {
@@ -44,6 +44,9 @@ function reject(state: TypeState, { sent }: InFlight): Refused {
 		} else if (held === undefined || heldVersion(held) !== resource.version) {
 			state.rejected.set(name, resource);
 			resources.push(resource);
+		} else if (!withheld.has(name)) {
+			// It has what it was sent, so what it refused before of this name is no longer wanted.
+			state.rejected.delete(name);
 		}
 	}
 	return { resources, removed };
@@ -56,12 +59,16 @@ function isolate(
 	{ resources, removed }: Refused,
 	{ error, isFullState }: Refusal,
 ): readonly Resource[] {
-	if (resources.length === 0) return [];
-	for (const name of removed) {
+	// A list that is the whole state holds what the proxy has in any case.
+	const cameAlone = isFullState
+		? resources.length === 0
+		: [...sent].every(([, resource]) => resource === undefined);
+	for (const name of cameAlone ? [] : removed) {
 		// No proxy has a reason to refuse a removal; it came with what was refused.
 		state.rejected.delete(name);
 		state.look(name, since, "changed");
 	}
+	if (resources.length === 0) return [];
 	const names = resources.map(({ name }) => name);
 	const isRefused = new Set(names);
 	// A list that is the whole state has these every time.
