@@ -120,6 +120,10 @@ class MatrixProxy {
 	join(): void {
 		this.#attached.count({
 			version: (type, name) => this.#has.get(`${type} ${name}`),
+			lacked: (type, all) =>
+				[...all.values()].filter(
+					({ name, version }) => this.#has.get(`${type} ${name}`) !== version,
+				),
 			rejection: () => undefined,
 		});
 	}

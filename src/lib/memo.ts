@@ -16,3 +16,11 @@ export function memoByInput<I extends object, O>(
 		return value;
 	};
 }
+
+/** Computes once per pair of input objects and keeps the result as long as both live. See `memoByInput`. */
+export function memoByInputs<A extends object, B extends object, O>(
+	compute: (a: A, b: B) => O,
+): (a: A, b: B) => O {
+	const byFirst = memoByInput((a: A) => memoByInput((b: B) => compute(a, b)));
+	return (a, b) => byFirst(a)(b);
+}

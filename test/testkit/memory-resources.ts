@@ -5,6 +5,7 @@ import type {
 import type {
 	ChangedNames,
 	ProxyResources,
+	SplitResources,
 } from "../../src/xds/proxy-resources.ts";
 import type { Resource } from "../../src/xds/resource.ts";
 import { type ResourceType, sendOrder } from "../../src/xds/resource-type.ts";
@@ -29,6 +30,15 @@ export class MemoryResources implements ProxyResources, ProxyDirectory {
 
 	names(type: ResourceType): Iterable<string> {
 		return this.#byType.get(type)?.keys() ?? [];
+	}
+
+	/** All but the last count as shared, however few they are. */
+	split(type: ResourceType): SplitResources {
+		const all = [...(this.#byType.get(type) ?? [])];
+		return {
+			shared: new Map(all.slice(0, -1)),
+			others: all.slice(-1).map(([name]) => name),
+		};
 	}
 
 	subscribe(listener: (changed: ChangedNames) => void): () => void {

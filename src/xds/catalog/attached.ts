@@ -1,5 +1,10 @@
 import type { Proxy } from "../proxy.ts";
-import type { ChangedNames, ProxyResources } from "../proxy-resources.ts";
+import type {
+	ChangedNames,
+	ProxyResources,
+	SharedSet,
+	SplitResources,
+} from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";
 import type { CountedProxy, Distribution, HeldView } from "./distribution.ts";
@@ -86,6 +91,13 @@ export class Attached implements ProxyResources {
 
 	*names(type: ResourceType): Iterable<string> {
 		for (const layer of this.#layers.all()) yield* layer.all(type).keys();
+	}
+
+	split(type: ResourceType): SplitResources {
+		// What these clients get is made when they ask for it.
+		return this.#grpc
+			? { shared: nothing, others: [...this.names(type)] }
+			: this.#layers.split(type);
 	}
 
 	subscribe(listener: (changed: ChangedNames) => void): () => void {
@@ -185,3 +197,4 @@ export class Attached implements ProxyResources {
 }
 
 const noNames: ChangedNames = new Map();
+const nothing: SharedSet = new Map();

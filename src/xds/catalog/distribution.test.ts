@@ -70,6 +70,10 @@ class SlowProxy {
 	count(): void {
 		const view: HeldView = {
 			version: (type, name) => this.#held.get(`${type} ${name}`),
+			lacked: (type, all) =>
+				[...all.values()].filter(
+					({ name, version }) => this.#held.get(`${type} ${name}`) !== version,
+				),
 			rejection: () => undefined,
 		};
 		this.counted = true;

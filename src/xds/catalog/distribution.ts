@@ -14,6 +14,7 @@
 // the object are counted as proxies that refuse it.
 import { type ObjectRef, objectKey } from "../../api/object-ref.ts";
 import type { Withheld } from "../../mesh/editions.ts";
+import type { SharedSet } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import type { ResourceLayer } from "./resource-layer.ts";
@@ -22,6 +23,8 @@ import type { ResourceLayer } from "./resource-layer.ts";
 export interface HeldView {
 	/** The version that the proxy has acknowledged, or undefined when it has none of this name. */
 	version(type: ResourceType, name: string): string | undefined;
+	/** Those of some resources, in a map that never changes, that the proxy has not acknowledged in this form. */
+	lacked(type: ResourceType, all: SharedSet): Iterable<Resource>;
 	/** What it said to the version of this name that it rejected last and that was not replaced since. */
 	rejection(
 		type: ResourceType,
@@ -440,9 +443,9 @@ export class Distribution {
 
 	#countLacked(proxy: CountedProxy, layer: ResourceLayer, by: 1 | -1): void {
 		for (const type of sendOrder) {
-			for (const { name, version } of layer.all(type).values()) {
-				// Nearly everything is there when a proxy begins to count, so this is asked first.
-				if (proxy.view.version(type, name) === version) continue;
+			const all = layer.snapshot(type);
+			// Nearly everything is there when a proxy begins to count, so only what is not is looked at.
+			for (const { version } of proxy.view.lacked(type, all)) {
 				const carried = this.#current.get(version);
 				// A layer may hold what it does not let its proxies have.
 				if (carried?.layers.has(layer)) this.#count(carried, by);

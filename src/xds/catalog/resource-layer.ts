@@ -43,7 +43,7 @@ export class ResourceLayer {
 	readonly #observer: LayerObserver;
 	readonly #twin: ResourceLayer | undefined;
 	readonly #byType: {
-		readonly [T in ResourceType]: Map<string, Resource>;
+		[T in ResourceType]: Map<string, Resource>;
 	} = {
 		cluster: new Map(),
 		endpoint: new Map(),
@@ -51,6 +51,8 @@ export class ResourceLayer {
 		route: new Map(),
 		virtualHost: new Map(),
 	};
+	/** Types whose map was handed out and may change no more. */
+	readonly #frozen = new Set<ResourceType>();
 	/** Names that each owner put, so that what it no longer puts can be removed. */
 	readonly #owned = new Map<ResourceType, Map<string, readonly string[]>>(
 		sendOrder.map((type) => [type, new Map()]),
@@ -81,6 +83,12 @@ export class ResourceLayer {
 		return this.#byType[type];
 	}
 
+	/** Every resource of this type now, by name, in a map that never changes; the same map until something does. */
+	snapshot(type: ResourceType): ReadonlyMap<string, Resource> {
+		this.#frozen.add(type);
+		return this.#byType[type];
+	}
+
 	/** Every resource, with its type. */
 	*entries(): Iterable<readonly [ResourceType, Resource]> {
 		for (const type of sendOrder) {
@@ -100,7 +108,15 @@ export class ResourceLayer {
 		changes: ChangeCollector,
 	): void {
 		this.#observer.generated(type, resources);
-		const current = this.#byType[type];
+		let current = this.#byType[type];
+		const put = (name: string, resource: Resource | undefined): void => {
+			if (this.#frozen.delete(type)) {
+				current = new Map(current);
+				this.#byType[type] = current;
+			}
+			if (resource === undefined) current.delete(name);
+			else current.set(name, resource);
+		};
 		const owned = this.#owned.get(type);
 		const before = owned?.get(owner);
 		for (const made of resources) {
@@ -112,12 +128,12 @@ export class ResourceLayer {
 				if (!sameOrigins(old, resource)) {
 					const renamed =
 						resource === twin ? twin : { ...old, origins: resource.origins };
-					current.set(resource.name, renamed);
+					put(resource.name, renamed);
 					this.#observer.replaced(this, type, old, renamed);
-				} else if (resource === twin) current.set(resource.name, twin);
+				} else if (resource === twin && old !== twin) put(twin.name, twin);
 				continue;
 			}
-			current.set(resource.name, resource);
+			put(resource.name, resource);
 			changes.add(type, resource.name);
 			this.#observer.replaced(this, type, old, resource);
 		}
@@ -126,7 +142,7 @@ export class ResourceLayer {
 			for (const name of before) {
 				if (kept.has(name)) continue;
 				this.#observer.replaced(this, type, current.get(name), undefined);
-				current.delete(name);
+				put(name, undefined);
 				changes.add(type, name);
 			}
 		}

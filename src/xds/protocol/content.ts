@@ -1,11 +1,12 @@
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";
+import type { Sent } from "./sent.ts";
 
 /** What a response consists of, before it has a nonce. */
 export interface Content {
-	/** Everything in it, by name; undefined stands for a removal. Nobody else has this map. */
-	readonly sent: Map<string, Resource | undefined>;
-	/** Those of its resources that the proxy does not have in this form, or asked for again. */
+	/** Everything in it. */
+	readonly sent: Sent;
+	/** Those of its resources that the proxy does not have in this form, or asked for again, besides all that are shared. */
 	readonly fresh: readonly Resource[];
 	/** Names for which `sent` has what the proxy acknowledged, because it refused what is newer. */
 	readonly withheld: ReadonlySet<string>;

@@ -1,13 +1,23 @@
-import type { ProxyResources } from "../proxy-resources.ts";
+import type { ProxyResources, SharedSet } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import type { ResourceType } from "../resource-type.ts";
 import type { Content } from "./content.ts";
 import type { Delivery, RequestOutcome } from "./delivery.ts";
 import { deltaResponse } from "./frames.ts";
 import { provenFirst, type Wanted } from "./proven-first.ts";
+import { Sent } from "./sent.ts";
+import {
+	askedNames,
+	changedNames,
+	chosen,
+	listOf,
+	notIn,
+	tablesOf,
+} from "./shared-set.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import { StreamState } from "./stream-state.ts";
 import type { Subscription } from "./subscription.ts";
+import { tableOf } from "./table-of.ts";
 import {
 	beforeAnyChange,
 	type LookReason,
@@ -28,6 +38,7 @@ export interface DeltaRequest {
 }
 
 const none: ReadonlySet<string> = new Set();
+const nothing: SharedSet = new Map();
 
 /** Types that Envoy asks for without naming anything. */
 function mayBeLegacyWildcard(type: ResourceType): boolean {
@@ -86,10 +97,14 @@ export class DeltaStream extends StreamState {
 			}
 		}
 		const resumed = isFirst ? this.#resume(request, state) : undefined;
-		for (const name of asked) {
-			if (isFirst && state.held.has(name)) continue;
-			// A name that is asked for again was dropped by the proxy, whatever it had acknowledged.
-			state.look(name, this.change, "forced");
+		// A name that is asked for again was dropped by the proxy, whatever it had acknowledged.
+		if (asked.length > 0 && state.held.size === 0) {
+			state.lookAll(askedNames(asked), this.change);
+		} else {
+			for (const name of asked) {
+				if (isFirst && state.held.has(name)) continue;
+				state.look(name, this.change, "forced");
+			}
 		}
 		if (wildcardAsked) this.#lookAtEverything(type, state, isFirst);
 		if (isFirst && (type === "cluster" || type === "listener")) {
@@ -116,6 +131,17 @@ export class DeltaStream extends StreamState {
 		return isNamed === true || this.#hasTable(tableOf(name));
 	}
 
+	protected override surelyMayHave(
+		type: ResourceType,
+		resources: SharedSet,
+	): boolean {
+		return (
+			super.surelyMayHave(type, resources) &&
+			(type !== "virtualHost" ||
+				tablesOf(resources).every((table) => this.#hasTable(table)))
+		);
+	}
+
 	protected override hasOtherWork(type: ResourceType): boolean {
 		return type === "virtualHost" && this.#emptyTables.size > 0;
 	}
@@ -123,7 +149,7 @@ export class DeltaStream extends StreamState {
 	protected override collect(
 		type: ResourceType,
 		state: TypeState,
-		names: ReadonlyMap<string, LookReason>,
+		names: Iterable<readonly [string, LookReason]>,
 		nowMs: number,
 	): Content | undefined {
 		const sent = new Map<string, Resource | undefined>();
@@ -131,7 +157,10 @@ export class DeltaStream extends StreamState {
 		const removals: string[] = [];
 		const waiting: [string, LookReason][] = [];
 		const arePending = names === state.pending;
-		for (const [name, reason] of names) {
+		const { shared, others } = arePending
+			? this.#sharedOf(type, state)
+			: { shared: nothing, others: names };
+		for (const [name, reason] of others) {
 			const forced = reason === "forced";
 			const resource = this.resources.get(type, name);
 			if (resource && this.readiness.mustWait(resource)) {
@@ -169,7 +198,7 @@ export class DeltaStream extends StreamState {
 			state.pending.clear();
 			for (const [name, reason] of waiting) state.pending.set(name, reason);
 		}
-		const { now, later } = provenFirst(wanted, this.isProven);
+		const { now, later } = provenFirst(wanted, this.isProven, shared.size > 0);
 		state.apart.last(later);
 		const fresh: Resource[] = [];
 		for (const { resource, reason } of now) {
@@ -191,13 +220,47 @@ export class DeltaStream extends StreamState {
 			}
 		}
 		if (type === "virtualHost") this.#closeEmptyTables(sent);
-		if (sent.size === 0 && !state.mustAnswer) return undefined;
+		const all = new Sent(sent, shared);
+		if (all.size === 0 && !state.mustAnswer) return undefined;
 		return {
-			sent,
+			sent: all,
 			fresh,
 			withheld: none,
-			encode: (nonce) => deltaResponse(type, fresh, removedIn(sent), nonce),
+			encode: (nonce) =>
+				deltaResponse(type, [listOf(shared), fresh], removedIn(sent), nonce),
 		};
+	}
+
+	/**
+	 * Of pending names those whose resources can be sent all together, as a proxy
+	 * that has nothing yet gets them. Nothing when one of them needs a closer look.
+	 */
+	#sharedOf(
+		type: ResourceType,
+		state: TypeState,
+	): {
+		readonly shared: SharedSet;
+		readonly others: Iterable<readonly [string, LookReason]>;
+	} {
+		const { pending } = state;
+		const lookAtEach = { shared: nothing, others: pending };
+		// What is sent with a route configuration depends on which it is.
+		if (type === "route" || !state.isUntouched) return lookAtEach;
+		if (!state.apart.isEmpty || !state.hasNoRemovals) return lookAtEach;
+		const { base, own } = pending.parts;
+		const all = this.resources.split(type).shared;
+		if (base.size === 0 || all.size === 0) return lookAtEach;
+		const shared = chosen(base, all);
+		const isPlain =
+			[...own.keys()].every((name) => !base.has(name)) &&
+			this.surelyMayHave(type, shared) &&
+			!this.readiness.oneMustWait(shared) &&
+			listOf(shared).every(this.isProven);
+		if (!isPlain) return lookAtEach;
+		const others = [...notIn(base, all)];
+		for (const [name, reason] of own)
+			if (reason !== undefined) others.push([name, reason]);
+		return { shared, others };
 	}
 
 	/** Why a request asks for too much, or undefined. */
@@ -243,7 +306,10 @@ export class DeltaStream extends StreamState {
 		state: TypeState,
 		isFirst: boolean,
 	): void {
-		for (const name of this.resources.names(type)) {
+		const { shared, others } = this.resources.split(type);
+		const isPlain = isFirst && this.surelyMayHave(type, shared);
+		if (isPlain) state.lookAll(changedNames(shared), beforeAnyChange);
+		for (const name of isPlain ? others : this.resources.names(type)) {
 			if (!this.mayHave(type, name)) continue;
 			if (isFirst) state.look(name, beforeAnyChange, "changed");
 			else state.look(name, this.change, "forced");
@@ -313,11 +379,6 @@ export class DeltaStream extends StreamState {
 			if (tableOf(host) === name) hosts.forget(host);
 		}
 	}
-}
-
-/** Name of the route configuration that a virtual host belongs to. */
-function tableOf(virtualHost: string): string {
-	return virtualHost.slice(0, Math.max(0, virtualHost.lastIndexOf("/")));
 }
 
 function removedIn(

@@ -39,7 +39,14 @@ describe("responses made of frames", () => {
 				(type, list, removed, nonce) => {
 					const read = fromBinary(
 						DeltaDiscoveryResponseSchema,
-						Buffer.concat(deltaResponse(type, list, removed, nonce)),
+						Buffer.concat(
+							deltaResponse(
+								type,
+								[list.slice(0, 2), list.slice(2)],
+								removed,
+								nonce,
+							),
+						),
 					);
 					const want = create(DeltaDiscoveryResponseSchema, {
 						typeUrl: typeUrls[type],
@@ -97,8 +104,8 @@ describe("responses made of frames", () => {
 			bytes: Buffer.alloc(9),
 			origins: [],
 		};
-		const [one] = deltaResponse("cluster", [resource], [], "1");
-		const [other] = deltaResponse("cluster", [resource], [], "2");
+		const [one] = deltaResponse("cluster", [[resource]], [], "1");
+		const [other] = deltaResponse("cluster", [[resource]], [], "2");
 		expect(one).to.equal(other);
 	});
 

@@ -145,14 +145,18 @@ function textField(field: number, value: string): Uint8Array {
 		.finish();
 }
 
-/** An encoded `DeltaDiscoveryResponse`, in parts of which the resources are shared between streams. */
+/**
+ * An encoded `DeltaDiscoveryResponse`, in parts of which the resources are shared between streams.
+ *
+ * @param resources in lists, of which each that other responses have too is looked up as a whole
+ */
 export function deltaResponse(
 	type: ResourceType,
-	resources: readonly Resource[],
+	resources: readonly (readonly Resource[])[],
 	removed: readonly string[],
 	nonce: string,
 ): readonly Uint8Array[] {
-	const parts = deltaFrames[type](resources);
+	const parts = resources.flatMap(deltaFrames[type]);
 	for (const name of removed) {
 		parts.push(textField(response.removedResources, name));
 	}

@@ -26,11 +26,26 @@ describe("SharedMap", () => {
 			fc.record({ op: fc.constant("delete" as const), name }),
 			fc.record({ op: fc.constant("all" as const), value }),
 			fc.record({ op: fc.constant("share" as const) }),
+			fc.record({
+				op: fc.constantFrom("fill" as const, "adopt" as const),
+				from: fc.integer({ min: 0, max: 5 }),
+				value,
+			}),
+			fc.record({ op: fc.constant("clear" as const) }),
 		);
 		const step = fc.tuple(fc.integer({ min: 0, max: 2 }), one);
 		fc.assert(
 			fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
 				const bases = new SharedBases<string>();
+				const all = new Map<string, ReadonlyMap<string, string>>();
+				const unchanging = (from: number, value: string) => {
+					const key = `${from} ${value}`;
+					const names = Array.from({ length: 70 }, (_, n) => `n${from + n}`);
+					const known =
+						all.get(key) ?? new Map(names.map((name) => [name, value]));
+					all.set(key, known);
+					return known;
+				};
 				const maps = [0, 1, 2].map(() => new SharedMap(bases));
 				const models = [0, 1, 2].map(() => new Map<string, string>());
 				for (const [which, change] of steps) {
@@ -56,11 +71,34 @@ describe("SharedMap", () => {
 							break;
 						case "share":
 							map.share();
+							break;
+						case "clear":
+							map.clear();
+							model.clear();
+							break;
+						case "fill":
+						case "adopt": {
+							map.clear();
+							model.clear();
+							const entries = unchanging(change.from, change.value);
+							map[change.op](entries);
+							for (const [name, value] of entries) model.set(name, value);
+						}
 					}
 				}
 				for (const [which, map] of maps.entries()) {
 					const model = models[which] ?? new Map();
 					expect(map.size).to.equal(model.size);
+					for (const other of all.values()) {
+						expect(map.includesAll(other)).to.equal(
+							[...other.keys()].every((name) => model.has(name)),
+						);
+						expect([...map.differing(other)]).to.have.members(
+							[...new Set([...model.keys(), ...other.keys()])].filter(
+								(name) => model.get(name) !== other.get(name),
+							),
+						);
+					}
 					expect(new Map(map.entries())).to.deep.equal(model);
 					expect([...map.keys()]).to.have.members([...model.keys()]);
 					expect([...map.values()]).to.have.members([...model.values()]);
@@ -103,13 +141,11 @@ describe("SharedMap", () => {
 		expect(maps[1]?.has("name-500")).to.equal(false);
 	});
 
-	it("takes over a map, and shares it", () => {
+	it("becomes a map that never changes, and shares it", () => {
 		const bases = new SharedBases<string>();
 		filled(bases, thousand);
 		const map = new SharedMap(bases);
 		map.fill(new Map([["mine", "x"], ...thousand]));
-		expect(map.ownSize).to.equal(1001);
-		map.share();
 
 		expect(map.ownSize).to.equal(1);
 		expect(map.size).to.equal(1001);

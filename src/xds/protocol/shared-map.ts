@@ -7,7 +7,10 @@
 //
 // When a map has many differences, it looks for a base that fits it better, and
 // becomes one itself when there is none. Maps that change alike meet again in
-// the base that the first of them has become.
+// the base that the first of them has become. What thousands of maps get all at
+// once, they get in one map that never changes, whose base is looked for once.
+
+import { memoByInput, memoByInputs } from "../../lib/memo.ts";
 
 /** Differences above which a map looks for another base. */
 const maxOwn = 64;
@@ -28,10 +31,43 @@ interface Base<V> {
 		| undefined;
 }
 
+/** A map as a base with changes. */
+interface Based<V> {
+	readonly base: Base<V>;
+	readonly own: Changes<V>;
+}
+
+/** Names of the second map that the first does not have. Neither may change any more. */
+export const missingNames = memoByInputs(
+	(
+		all: ReadonlyMap<string, unknown>,
+		some: ReadonlyMap<string, unknown>,
+	): readonly string[] => [...some.keys()].filter((name) => !all.has(name)),
+);
+
 /** The bases among which maps of one kind find theirs. They live as long as some map has them. */
 export class SharedBases<V> {
 	readonly empty: Base<V> = { entries: new Map(), since: undefined };
 	#bases: WeakRef<Base<V>>[] = [];
+	/** Makes a map that never changes a base, which nobody else finds. */
+	readonly exactly = memoByInput(
+		(entries: ReadonlyMap<string, V>): Base<V> => ({
+			entries,
+			since: undefined,
+		}),
+	);
+
+	/** The base that fits a map which never changes: that of others, if there is one. */
+	readonly of = memoByInput((entries: ReadonlyMap<string, V>): Based<V> => {
+		const found =
+			entries.size > maxOwn
+				? this.find(this.empty, entries, entries.size)
+				: undefined;
+		if (found !== undefined) return found;
+		const base = this.exactly(entries);
+		if (entries.size > maxOwn) this.#keep(base);
+		return { base, own: this.empty.entries };
+	});
 
 	/** A base that differs little from a base with changes, and how the two differ. */
 	find(
@@ -57,10 +93,11 @@ export class SharedBases<V> {
 			if (value === undefined) entries.delete(name);
 			else entries.set(name, value);
 		}
-		const made: Base<V> = {
-			entries,
-			since: { base: new WeakRef(base), changes: own },
-		};
+		const since = { base: new WeakRef(base), changes: own };
+		return this.#keep({ entries, since });
+	}
+
+	#keep(made: Base<V>): Base<V> {
 		this.#bases = [
 			new WeakRef(made),
 			...this.#bases.filter((kept) => kept.deref() !== undefined),
@@ -122,13 +159,61 @@ export class SharedMap<V extends object | string | true> {
 		return before;
 	}
 
-	/** Takes over a map that nobody else changes from now on. Expects: it is empty itself. */
-	fill(entries: Map<string, V>): void {
+	/** Becomes a map that never changes, on the base that fits it best. Expects: it is empty itself. */
+	fill(entries: ReadonlyMap<string, V>): void {
+		this.#become(this.#bases.of(entries), entries.size);
+	}
+
+	/** Becomes a map that never changes, which itself is the base. Expects: it is empty itself. */
+	adopt(entries: ReadonlyMap<string, V>): void {
+		const base = this.#bases.exactly(entries);
+		this.#become({ base, own: this.#bases.empty.entries }, entries.size);
+	}
+
+	#become({ base, own }: Based<V>, size: number): void {
 		if (this.#size > 0) throw new Error("Only an empty map can be filled.");
+		this.#base = base;
+		this.#own = new Map(own);
+		this.#size = size;
+		this.#countGone();
+	}
+
+	/** Deletes everything. */
+	clear(): void {
 		this.#base = this.#bases.empty;
-		this.#own = entries;
-		this.#size = entries.size;
+		this.#own = new Map();
+		this.#size = 0;
 		this.#gone = 0;
+	}
+
+	/** What it shares with others, and what it keeps for itself; undefined where that is nothing. */
+	get parts(): {
+		readonly base: ReadonlyMap<string, V>;
+		readonly own: Changes<V>;
+	} {
+		return { base: this.#base.entries, own: this.#own };
+	}
+
+	/** Whether it has every name of a map that never changes. */
+	includesAll(names: ReadonlyMap<string, unknown>): boolean {
+		for (const [name, value] of this.#own) {
+			if (value === undefined && names.has(name)) return false;
+		}
+		return missingNames(this.#base.entries, names).every((name) =>
+			this.#own.has(name),
+		);
+	}
+
+	/** Names of which it has something else than a map that never changes. */
+	differing(entries: ReadonlyMap<string, V>): Iterable<string> {
+		const { base, own } = this.#bases.of(entries);
+		const candidates =
+			base === this.#base
+				? [...this.#own.keys(), ...own.keys()]
+				: [...this.keys(), ...entries.keys()];
+		return new Set(
+			candidates.filter((name) => this.get(name) !== entries.get(name)),
+		);
 	}
 
 	/** Deletes the entry of a name; answers its value. */
@@ -149,6 +234,10 @@ export class SharedMap<V extends object | string | true> {
 		const found = this.#bases.find(this.#base, this.#own, this.#size);
 		this.#base = found?.base ?? this.#bases.add(this.#base, this.#own);
 		this.#own = found?.own ?? new Map();
+		this.#countGone();
+	}
+
+	#countGone(): void {
 		this.#gone = 0;
 		for (const value of this.#own.values())
 			if (value === undefined) this.#gone += 1;
@@ -162,6 +251,11 @@ export class SharedMap<V extends object | string | true> {
 	/** The values, in no order. */
 	*values(): IterableIterator<V> {
 		for (const [, value] of this.entries()) yield value;
+	}
+
+	/** Names and values, in no order. What is changed meanwhile may be among them or not. */
+	[Symbol.iterator](): IterableIterator<readonly [string, V]> {
+		return this.entries();
 	}
 
 	/** Names and values, in no order. What is changed meanwhile may be among them or not. */

@@ -53,8 +53,12 @@ export function partsBy(
 		return bytes;
 	};
 
-	return (resources) => {
-		if (resources.length < minResources) return resources.map(frameOf);
+	/** The parts of a list that is never changed. */
+	const partsOf = memoByInput((_list: readonly Resource[]) => ({
+		kept: [] as readonly WeakRef<Uint8Array>[],
+	}));
+
+	const runsOf = (resources: readonly Resource[]): Uint8Array[] => {
 		const parts: Uint8Array[] = [];
 		let start = 0;
 		for (const [index, resource] of resources.entries()) {
@@ -62,6 +66,16 @@ export function partsBy(
 			parts.push(join(resources.slice(start, index + 1)));
 			start = index + 1;
 		}
+		return parts;
+	};
+
+	return (resources) => {
+		if (resources.length < minResources) return resources.map(frameOf);
+		const known = partsOf(resources);
+		const alive = known.kept.flatMap((part) => part.deref() ?? []);
+		if (alive.length > 0 && alive.length === known.kept.length) return alive;
+		const parts = runsOf(resources);
+		known.kept = parts.map((part) => new WeakRef(part));
 		return parts;
 	};
 }

@@ -5,6 +5,7 @@ import type { Content } from "./content.ts";
 import type { RequestOutcome } from "./delivery.ts";
 import { sotwResponse } from "./frames.ts";
 import { provenFirst, type Wanted } from "./proven-first.ts";
+import { Sent } from "./sent.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import { StreamState } from "./stream-state.ts";
 import {
@@ -122,7 +123,7 @@ export class SotwStream extends StreamState {
 	protected override collect(
 		type: ResourceType,
 		state: TypeState,
-		names: ReadonlyMap<string, LookReason>,
+		names: Iterable<readonly [string, LookReason]>,
 		nowMs: number,
 	): Content | undefined {
 		return isFullState(type)
@@ -138,7 +139,7 @@ export class SotwStream extends StreamState {
 	#collectState(
 		type: ResourceType,
 		state: TypeState,
-		names: ReadonlyMap<string, LookReason>,
+		names: Iterable<readonly [string, LookReason]>,
 		nowMs: number,
 	): Content | undefined {
 		const wanted: Wanted[] = [];
@@ -183,7 +184,7 @@ export class SotwStream extends StreamState {
 		list.push(...kept);
 		for (const resource of list) sent.set(resource.name, resource);
 		return {
-			sent,
+			sent: new Sent(sent),
 			fresh,
 			withheld,
 			encode: (nonce) => sotwResponse(type, list, versionOf(list), nonce),
@@ -211,7 +212,7 @@ export class SotwStream extends StreamState {
 	#collectChanges(
 		type: ResourceType,
 		state: TypeState,
-		names: ReadonlyMap<string, LookReason>,
+		names: Iterable<readonly [string, LookReason]>,
 	): Content | undefined {
 		const wanted: Wanted[] = [];
 		let bytes = 0;
@@ -240,7 +241,7 @@ export class SotwStream extends StreamState {
 		const fresh = now.map(({ resource }) => resource);
 		const sent = new Map(fresh.map((one) => [one.name, one] as const));
 		return {
-			sent,
+			sent: new Sent(sent),
 			fresh,
 			withheld: new Set(),
 			encode: (nonce) => sotwResponse(type, fresh, versionOf(fresh), nonce),

@@ -9,7 +9,11 @@
 // the newest state and nothing queues up. There is no I/O here and no clock:
 // time is an argument.
 
-import type { ChangedNames, ProxyResources } from "../proxy-resources.ts";
+import type {
+	ChangedNames,
+	ProxyResources,
+	SharedSet,
+} from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import { type ResourceType, sendOrder } from "../resource-type.ts";
 import { ClusterReadiness } from "./cluster-readiness.ts";
@@ -18,7 +22,9 @@ import type { Delivery, Rejection } from "./delivery.ts";
 import { NonceSequence } from "./nonce.ts";
 import { noteRefusal } from "./refusal.ts";
 import { Removals } from "./removals.ts";
+import type { Sent } from "./sent.ts";
 import { type SentResource, sentResources } from "./sent-resources.ts";
+import { endpointsToSend, listOf } from "./shared-set.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import type { Subscription } from "./subscription.ts";
 import {
@@ -243,16 +249,27 @@ export abstract class StreamState {
 
 	/** Versions that the proxy came to have, and no longer has, since the last call. */
 	takeHeldChanges(): HeldChanges {
-		const { gained, lost } = this.#heldChanges;
+		const { gained, lost, filled } = this.#heldChanges;
 		this.#heldChanges.gained = [];
 		this.#heldChanges.lost = [];
-		return { gained, lost };
+		this.#heldChanges.filled = [];
+		return { gained, lost, filled };
 	}
 
 	/** The version that the proxy has acknowledged of one name. */
 	heldVersion(type: ResourceType, name: string): string | undefined {
 		const held = this.types[type].held.get(name);
 		return held === undefined ? undefined : heldVersion(held);
+	}
+
+	/** Those of some resources, which never change, that the proxy has not acknowledged. */
+	*lacked(type: ResourceType, all: SharedSet): Iterable<Resource> {
+		const { held } = this.types[type];
+		for (const name of held.differing(all)) {
+			const resource = all.get(name);
+			if (resource === undefined) continue;
+			if (this.heldVersion(type, name) !== resource.version) yield resource;
+		}
 	}
 
 	/** The version of this name that the proxy rejected alone and that was not replaced since. */
@@ -299,6 +316,11 @@ export abstract class StreamState {
 		return this.types[type].subscription?.covers(name) === true;
 	}
 
+	/** Whether the subscription allows the proxy to have all of these; may answer false although it does. */
+	protected surelyMayHave(type: ResourceType, resources: SharedSet): boolean {
+		return this.types[type].subscription?.coversAll(resources) === true;
+	}
+
 	/**
 	 * What the next response of this type holds, of these names; undefined when
 	 * nothing is to be sent. What it has looked at is no longer pending; what is not
@@ -308,7 +330,7 @@ export abstract class StreamState {
 	protected abstract collect(
 		type: ResourceType,
 		state: TypeState,
-		names: ReadonlyMap<string, LookReason>,
+		names: Iterable<readonly [string, LookReason]>,
 		nowMs: number,
 	): Content | undefined;
 
@@ -353,17 +375,19 @@ export abstract class StreamState {
 		state: TypeState,
 		{ sent, withheld }: InFlight,
 	): Delivery {
+		const resources: Resource[] = [];
+		const removed: string[] = [];
+		let others: Iterable<readonly [string, Resource | undefined]> = sent;
 		if (
 			withheld.size === 0 &&
 			state.isUntouched &&
-			this.#mayHaveAll(type, sent)
+			this.surelyMayHave(type, sent.shared)
 		) {
-			state.fill(sent);
-			return { type, resources: [...sent.values()], removed: [] };
+			state.fill(sent.shared);
+			resources.push(...listOf(sent.shared));
+			others = sent.others;
 		}
-		const resources: Resource[] = [];
-		const removed: string[] = [];
-		for (const [name, resource] of sent) {
+		for (const [name, resource] of others) {
 			if (withheld.has(name)) continue;
 			state.rejected.delete(name);
 			if (resource === undefined) {
@@ -379,17 +403,6 @@ export abstract class StreamState {
 		return { type, resources, removed };
 	}
 
-	/** Whether all of a response are resources that the subscription allows the proxy to have. */
-	#mayHaveAll(
-		type: ResourceType,
-		sent: Map<string, Resource | undefined>,
-	): sent is Map<string, Resource> {
-		for (const [name, resource] of sent) {
-			if (resource === undefined || !this.mayHave(type, name)) return false;
-		}
-		return true;
-	}
-
 	#send(
 		type: ResourceType,
 		state: TypeState,
@@ -397,19 +410,8 @@ export abstract class StreamState {
 		since: number,
 		nowMs: number,
 	): Outgoing {
-		if (type === "cluster") {
-			for (const { name } of content.fresh) {
-				if (this.resources.get("endpoint", name) === undefined) continue;
-				// Envoy warms a cluster until it is told its endpoints, also after an update, and does not ask again.
-				this.types.endpoint.look(name, this.change, "forced");
-				if (!state.held.has(name)) this.readiness.noteCold(name);
-			}
-		}
-		if (type === "endpoint") {
-			for (const [name, resource] of content.sent) {
-				if (resource !== undefined) this.readiness.noteWarm(name);
-			}
-		}
+		if (type === "cluster") this.#sendEndpointsOf(content);
+		if (type === "endpoint") this.#noteWarm(content.sent);
 		// Resources of the other types have others looked at when they are sent.
 		if (type !== "virtualHost") this.#mayHaveWork = everyType;
 		const nonce = this.#nonces.next();
@@ -424,6 +426,31 @@ export abstract class StreamState {
 			count: content.sent.size,
 			parts: content.encode(nonce),
 		};
+	}
+
+	/** Envoy warms a cluster until it is told its endpoints, also after an update, and does not ask again. */
+	#sendEndpointsOf({ sent, fresh }: Content): void {
+		const { cluster, endpoint } = this.types;
+		const send = (name: string): void => {
+			if (this.resources.get("endpoint", name) === undefined) return;
+			endpoint.look(name, this.change, "forced");
+			if (!cluster.held.has(name)) this.readiness.noteCold(name);
+		};
+		if (sent.shared.size > 0) {
+			const endpoints = this.resources.split("endpoint");
+			const names = endpointsToSend(sent.shared, endpoints.shared);
+			endpoint.lookAll(names, this.change);
+			this.readiness.noteAllCold(names);
+			for (const name of endpoints.others)
+				if (sent.shared.has(name)) send(name);
+		}
+		for (const { name } of fresh) send(name);
+	}
+
+	#noteWarm({ shared, others }: Sent): void {
+		this.readiness.noteAllWarm(shared);
+		for (const [name, resource] of others)
+			if (resource !== undefined) this.readiness.noteWarm(name);
 	}
 
 	#hasWork(type: ResourceType, state: TypeState, nowMs: number): boolean {

@@ -1,3 +1,4 @@
+import { memoByInput } from "../../lib/memo.ts";
 import { SharedBases, SharedMap } from "./shared-map.ts";
 
 /** A request to change a subscription by increments, or the first one of a delta stream. */
@@ -21,6 +22,11 @@ export interface SubscriptionChange {
 const wildcardName = "*";
 
 const namesOfProxies = new SharedBases<true>();
+
+const asMap = memoByInput(
+	(names: readonly string[]): ReadonlyMap<string, true> =>
+		new Map(names.map((name) => [name, true])),
+);
 
 /**
  * What a proxy asked for, of one type. See xDS protocol, "How the client
@@ -60,6 +66,11 @@ export class Subscription {
 		return this.#wildcard || this.#names.has(name);
 	}
 
+	/** Whether all resources of these names, which never change, are wanted. */
+	coversAll(names: ReadonlyMap<string, unknown>): boolean {
+		return this.#wildcard || this.#names.includesAll(names);
+	}
+
 	/** How many names there would be after subscribing to more of them. */
 	countWith(subscribe: readonly string[]): number {
 		let added = 0;
@@ -88,14 +99,19 @@ export class Subscription {
 				this.#wildcard = false;
 			} else if (this.#names.delete(name) !== undefined) dropped.push(name);
 		}
-		const asked: string[] = [];
+		let asked: readonly string[] = [];
 		let wildcardAsked =
 			isFirst && mayBeLegacyWildcard && change.subscribe.length === 0;
-		for (const name of change.subscribe) {
-			if (name === wildcardName) wildcardAsked = true;
-			else asked.push(this.#add(name));
+		if (this.#isFilledBy(change.subscribe)) asked = change.subscribe;
+		else {
+			const added: string[] = [];
+			for (const name of change.subscribe) {
+				if (name === wildcardName) wildcardAsked = true;
+				else added.push(this.#add(name));
+			}
+			this.#names.share();
+			asked = added;
 		}
-		this.#names.share();
 		if (wildcardAsked) {
 			this.#wildcard = true;
 			wildcardEnded = false;
@@ -132,6 +148,15 @@ export class Subscription {
 		}
 		this.#names.share();
 		return { asked, dropped, wildcardAsked, wildcardEnded };
+	}
+
+	/** Takes many names at once when there is none yet; answers whether it has. */
+	#isFilledBy(names: readonly string[]): boolean {
+		if (names.length === 0 || this.#names.size > 0) return false;
+		const map = asMap(names);
+		if (map.has(wildcardName)) return false;
+		this.#names.fill(map);
+		return true;
 	}
 
 	#add(name: string): string {

@@ -1,6 +1,9 @@
+import { memoByInputs } from "../../lib/memo.ts";
+import type { SharedSet } from "../proxy-resources.ts";
 import type { Resource } from "../resource.ts";
 import { Apart } from "./apart.ts";
 import { Pacer } from "./pacer.ts";
+import type { Sent } from "./sent.ts";
 import { SharedBases, SharedMap } from "./shared-map.ts";
 import { Subscription } from "./subscription.ts";
 
@@ -17,8 +20,8 @@ const heldByProxies = new SharedBases<Held>();
 /** A response that was neither acknowledged nor rejected yet. */
 export interface InFlight {
 	readonly nonce: string;
-	/** What was in it, by name; undefined stands for a removal. Nobody else has this map. */
-	readonly sent: Map<string, Resource | undefined>;
+	/** What was in it. */
+	readonly sent: Sent;
 	/** Names for which `sent` has what the proxy acknowledged, because it refused what is newer. */
 	readonly withheld: ReadonlySet<string>;
 	/** Number of the oldest change that it carries. */
@@ -38,10 +41,22 @@ const reasons = ["changed", "retry", "forced"] as const;
  */
 export type LookReason = (typeof reasons)[number];
 
+const lookedAtByProxies = new SharedBases<LookReason>();
+
+/** Whether names are among others, for the same reasons. Neither may change any more. */
+const includesEntries = memoByInputs(
+	(
+		all: ReadonlyMap<string, LookReason>,
+		some: ReadonlyMap<string, LookReason>,
+	) => [...some].every(([name, reason]) => all.get(name) === reason),
+);
+
 /** Versions that the proxy came to have, and no longer has, since someone last looked. */
 export class HeldChanges {
 	gained: string[] = [];
 	lost: string[] = [];
+	/** What it came to have besides, when it had nothing. */
+	filled: SharedSet[] = [];
 }
 
 /**
@@ -56,7 +71,7 @@ export class TypeState {
 	/** What it rejected and did not get anything else for since; undefined stands for a removal. */
 	readonly rejected = new Map<string, Resource | undefined>();
 	/** Names to look at, and why. */
-	readonly pending = new Map<string, LookReason>();
+	readonly pending = new SharedMap(lookedAtByProxies);
 	/** Number of the oldest change in `pending`. */
 	pendingSince = 0;
 	/** Names that are gone but that something may still point at, with the number of the change that removed them. */
@@ -83,7 +98,7 @@ export class TypeState {
 	/** What the proxy has acknowledged, by name. */
 	get held(): Pick<
 		SharedMap<Held>,
-		"entries" | "get" | "has" | "keys" | "size" | "values"
+		"differing" | "entries" | "get" | "has" | "keys" | "size" | "values"
 	> {
 		return this.#held;
 	}
@@ -104,11 +119,10 @@ export class TypeState {
 		return this.#held.size === 0 && this.rejected.size === 0;
 	}
 
-	/** Notes that the proxy has these now, and had nothing before; nobody else changes the map from now on. */
-	fill(sent: Map<string, Resource>): void {
-		for (const { version } of sent.values()) this.#changes.gained.push(version);
-		this.#held.fill(sent);
-		this.#held.share();
+	/** Notes that the proxy has these now, and had nothing before. */
+	fill(shared: SharedSet): void {
+		this.#changes.filled.push(shared);
+		this.#held.fill(shared);
 	}
 
 	/** Notes that the proxy has nothing of this name any more. */
@@ -140,6 +154,21 @@ export class TypeState {
 		const isStronger =
 			other === undefined || reasons.indexOf(reason) > reasons.indexOf(other);
 		if (isStronger) this.pending.set(name, reason);
+		if (reason === "forced") this.urgent = true;
+	}
+
+	/** Notes that names are to be looked at, each for the same reason; usually none was yet, or all were. */
+	lookAll(names: ReadonlyMap<string, LookReason>, change: number): void {
+		const { base, own } = this.pending.parts;
+		if (this.pending.size === 0) {
+			this.pending.adopt(names);
+			this.pendingSince = change;
+		} else if (own.size === 0 && includesEntries(base, names)) {
+			this.pendingSince = Math.min(this.pendingSince, change);
+		} else {
+			for (const [name, reason] of names) this.look(name, change, reason);
+		}
+		const [reason] = names.values();
 		if (reason === "forced") this.urgent = true;
 	}
 

@@ -183,7 +183,10 @@ export class ServedStream<State extends StreamState, Request>
 	}
 
 	#tellHeld(): void {
-		const { gained, lost } = this.state.takeHeldChanges();
+		const { gained, lost, filled } = this.state.takeHeldChanges();
+		if (!this.#isCounted) return;
+		for (const set of filled)
+			for (const { version } of set.values()) gained.push(version);
 		if (gained.length > 0 || lost.length > 0) {
 			this.#attached.held(gained, lost);
 		}
@@ -197,6 +200,7 @@ export class ServedStream<State extends StreamState, Request>
 		const { state } = this;
 		this.#attached.count({
 			version: (type, name) => state.heldVersion(type, name),
+			lacked: (type, all) => state.lacked(type, all),
 			rejection: (type, name) => {
 				const version = state.rejectedVersion(type, name);
 				const message = this.#condemned.get(`${type} ${name}`);
