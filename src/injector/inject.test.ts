@@ -478,6 +478,29 @@ describe("inject", () => {
 		});
 	});
 
+	it("refuses a pod that got the proxy of another mesh after its own", () => {
+		const first = injected(pod());
+		const spec = recordIn(first, "spec");
+		const both = [...recordsIn(spec, "containers"), { name: "linkerd-proxy" }];
+		const result = inject(
+			{ ...first, spec: { ...spec, containers: both } },
+			injectContext(),
+		);
+		if (result.kind !== "refused") throw new Error(JSON.stringify(result));
+		expect(result.violations.map(({ message }) => message).join())
+			.to.contain("was given a proxy")
+			.and.contain("another mesh");
+	});
+
+	it("leaves containers without names to the API server, which refuses them", () => {
+		const nameless = { image: "app", ports: [{ containerPort: 8080 }] };
+		const result = injected(pod({ containers: [nameless, nameless] }));
+		expect(recordsIn(recordIn(result, "spec"), "containers")).to.deep.include({
+			...nameless,
+			lifecycle: { preStop: { sleep: { seconds: 5 } } },
+		});
+	});
+
 	it("keeps what somebody has changed in what was injected", () => {
 		const first = injected(pod());
 		const spec = recordIn(first, "spec");

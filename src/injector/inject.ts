@@ -29,7 +29,7 @@ import {
 	rewriteProbes,
 } from "./probes.ts";
 import { proxyContainer, proxyVolume } from "./proxy-container.ts";
-import { type Skip, whyNot, whyNotSo } from "./skip-reason.ts";
+import { isInjected, type Skip, whyNot, whyNotSo } from "./skip-reason.ts";
 import { readSteering, type Steering } from "./steering.ts";
 import { strategicMerge } from "./strategic-merge.ts";
 
@@ -38,7 +38,7 @@ export type Injection =
 	| { readonly kind: "injected"; readonly pod: Json }
 	/** `pod` says so in an annotation, unless it asked for it itself. */
 	| { readonly kind: "skipped"; readonly skip: Skip; readonly pod: Json }
-	/** It asks for something that cannot be understood. */
+	/** It asks for something that cannot be understood, or got a proxy and must not have one any more. */
 	| {
 			readonly kind: "refused";
 			readonly violations: readonly Violation[];
@@ -53,7 +53,10 @@ export type Injection =
 export function inject(pod: Json, context: InjectionContext): Injection {
 	const wanted = withTemplate(pod, context);
 	const skip = whyNot(wanted, context);
-	if (skip !== undefined) return skipped(pod, skip);
+	if (skip !== undefined)
+		return hasProxy(pod) && skip.reason !== "OptedOut"
+			? tooLate(skip)
+			: skipped(pod, skip);
 	const read = readSteering(
 		wanted,
 		context.settings,
@@ -80,6 +83,30 @@ function withTemplate(pod: Json, { settings }: InjectionContext): Json {
 		? { ...pod, spec: restored }
 		: pod;
 	return strategicMerge(original, settings.template?.pod ?? {});
+}
+
+/** Asked again after another webhook: a pod with the proxies of two meshes, say, would have no network at all. */
+function tooLate({ message }: Skip): Injection {
+	return {
+		kind: "refused",
+		violations: [
+			{
+				path: "spec",
+				message: `The pod was given a proxy, and then changed so that it must not have one. ${message}`,
+			},
+		],
+	};
+}
+
+function hasProxy(pod: Json): boolean {
+	const spec = recordIn(pod, "spec");
+	return (
+		isInjected(pod) &&
+		[
+			...recordsIn(spec, "initContainers"),
+			...recordsIn(spec, "containers"),
+		].some((one) => textIn(one, "name") === names.proxyContainer)
+	);
 }
 
 function skipped(pod: Json, skip: Skip): Injection {

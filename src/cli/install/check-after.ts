@@ -3,6 +3,7 @@ import { resources } from "../../kube/resources.ts";
 import { serverTime } from "../../kube/server-time.ts";
 import { programVersion } from "../../settings/program-version.ts";
 import { checkCrds } from "./check-crds.ts";
+import { checkPodSecurity } from "./check-pod-security.ts";
 import { checkPods } from "./check-pods.ts";
 import { checkServerVersion } from "./check-server-version.ts";
 import { checkWebhooks } from "./check-webhooks.ts";
@@ -26,6 +27,7 @@ export async function checkAfter(
 		findings("Deployment", () => checkDeployment(server, namespace)),
 		findings("leader", () => checkLeader(server, namespace)),
 		findings("webhooks", () => checkWebhooks(server, namespace)),
+		findings("Pod Security", () => checkPodSecurity(server)),
 		findings("pods", () => checkPods(server, namespace)),
 	]);
 	return all.flat();
