@@ -18,8 +18,7 @@ const classicDrainSeconds = 5;
  * Run when the pod is told to go: from then on Envoy asks whoever calls by HTTP to come back on another connection, which finds another pod,
  * and ends the connections that nobody uses. Callers with a proxy learn of it by their own; others keep a connection until somebody ends it.
  */
-const drainScript = `echo 1 >${drainFile}.new
-mv ${drainFile}.new ${drainFile}
+const drainScript = `echo 1 >${drainFile}.new && busybox mv ${drainFile}.new ${drainFile}
 busybox wget -q -O /dev/null --post-data= http://127.0.0.1:${ports.admin}/healthcheck/fail
 `;
 
@@ -126,7 +125,7 @@ function skeleton({ settings }: InjectionContext, steering: Steering): Json {
 		},
 		...(isNative && {
 			// Such hooks run at once, although the container itself stays until the others have ended.
-			lifecycle: { preStop: { exec: { command: ["sh", "-ec", drainScript] } } },
+			lifecycle: { preStop: { exec: { command: ["sh", "-c", drainScript] } } },
 		}),
 		...(!isNative && {
 			lifecycle: {

@@ -20,6 +20,9 @@ const LOADED = ["configmap", "images-of-lateen", "--namespace=kube-system"];
 /** The image of the controller, which also has Node.js for programs of tests. */
 export const LATEEN_IMAGE = `lateen:${version}`;
 
+/** The image of the proxies, with Envoy and a shell. */
+export const LATEEN_PROXY_IMAGE = `lateen-proxy:${version}`;
+
 /**
  * Installs Lateen from `manifests/` with images that are built from this tree,
  * and waits until all replicas are ready.
