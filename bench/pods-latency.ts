@@ -1,0 +1,71 @@
+import { setTimeout } from "node:timers/promises";
+import type { KindCluster } from "../test/testkit/kind-cluster.ts";
+import { LATEEN_PROXY_IMAGE } from "../test/testkit/kind-mesh.ts";
+import { KindNamespace } from "../test/testkit/kind-namespace.ts";
+import {
+	appObject,
+	podObject,
+	serviceObject,
+} from "../test/testkit/kind-objects.ts";
+import { bareEnvoy, bareOutboundPort, bareService } from "./bare-envoy.ts";
+import { say } from "./say.ts";
+
+/** How long requests took from one pod to another, in microseconds, by what is between the two. */
+export interface PodLatencies {
+	readonly direct: readonly number[];
+	/** Two Envoys with the plainest configuration. */
+	readonly bare: readonly number[];
+	/** Two proxies that Lateen injected. */
+	readonly meshed: readonly number[];
+}
+
+/** Asks in turns by the three ways, in one cluster with Lateen, each time `requests` one after the other. */
+export async function measureLatencies(
+	cluster: KindCluster,
+	rounds: number,
+	requests: number,
+): Promise<PodLatencies> {
+	await using meshed = await KindNamespace.make(cluster, "meshed");
+	await using plain = await KindNamespace.make(cluster, "plain");
+	await meshed.apply(
+		...[appObject(), serviceObject("web")],
+		...[podObject("web"), podObject("client")],
+	);
+	await plain.apply(
+		...[appObject(), serviceObject("web"), bareService("bare-web")],
+		...[podObject("web"), podObject("client")],
+		...["bare-web", "bare-client"].map(barePod),
+	);
+	await meshed.ready("pod/web", "pod/client");
+	await plain.ready(
+		...["pod/web", "pod/client", "pod/bare-web", "pod/bare-client"],
+	);
+	const all = { direct: [], bare: [], meshed: [] } as Record<
+		keyof PodLatencies,
+		number[]
+	>;
+	const ways = [
+		["direct", plain, "client", "http://web/"],
+		["bare", plain, "bare-client", `http://127.0.0.1:${bareOutboundPort}/`],
+		["meshed", meshed, "client", "http://web/"],
+	] as const;
+	for (let round = 1; round <= rounds; round += 1) {
+		say(`Latency, round ${round} of ${rounds}.`);
+		for (const [way, namespace, pod, url] of ways) {
+			const said = await namespace.run(pod, "measure", url, String(requests));
+			all[way].push(...(JSON.parse(said) as number[]));
+			// What the end of one leaves to do is not to be in the next.
+			await setTimeout(200);
+		}
+	}
+	return all;
+}
+
+function barePod(name: string): object {
+	const pod = podObject(name) as {
+		readonly spec: { readonly containers: readonly object[] };
+	};
+	const { spec } = pod;
+	const envoy = bareEnvoy(LATEEN_PROXY_IMAGE, "bare-web");
+	return { ...pod, spec: { ...spec, containers: [...spec.containers, envoy] } };
+}

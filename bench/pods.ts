@@ -1,0 +1,192 @@
+/**
+ * `npm run bench:pods`: what a proxy costs the pod that it is in, in a cluster
+ * with real pods that this starts itself, as a table with aims.
+ *
+ *   --quick        smaller and shorter; its figures compare with nothing
+ *   --json FILE    the figures as a list of {name, value, unit, aim, meets}
+ *   --write        the table into bench/results/pods.md
+ *
+ * What is compared with each other is measured in turns, so that a machine that
+ * is busy for a while is busy for all of it.
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs, promisify } from "node:util";
+import {
+	type KindCluster,
+	ownKindCluster,
+} from "../test/testkit/kind-cluster.ts";
+import { installLateen } from "../test/testkit/kind-mesh.ts";
+import { rollUnderLoad } from "../test/testkit/kind-rolling-update.ts";
+import { type Figure, figure, printFigures, quantile } from "./figure.ts";
+import { measureCreations } from "./pods-injection.ts";
+import { measureLatencies } from "./pods-latency.ts";
+import { measureProxyMemory } from "./pods-memory.ts";
+import { measureStarts } from "./pods-start.ts";
+import { runBench } from "./run-bench.ts";
+import { say } from "./say.ts";
+import { machine } from "./server-process.ts";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "..");
+
+const sizes = {
+	normal: {
+		...{ starts: 10, rounds: 20, requests: 500, creations: 500 },
+		...{ services: [100, 1_000], rate: 500 },
+	},
+	quick: {
+		...{ starts: 2, rounds: 2, requests: 100, creations: 50 },
+		...{ services: [20], rate: 100 },
+	},
+} as const;
+
+type Size = (typeof sizes)["normal" | "quick"];
+
+async function main(signal: AbortSignal): Promise<void> {
+	const { values } = parseArgs({
+		options: {
+			quick: { type: "boolean", default: false },
+			json: { type: "string" },
+			write: { type: "boolean", default: false },
+		},
+	});
+	const size = values.quick ? sizes.quick : sizes.normal;
+	const loads = [loadavg()[0]];
+	const figures = [...(await imageSizes())];
+	{
+		say("Starting a cluster with Lateen.");
+		await using cluster = await ownKindCluster();
+		const stopped = new Promise<never>((_, reject) => {
+			signal.addEventListener("abort", () => reject(signal.reason));
+		});
+		figures.push(...(await Promise.race([measure(cluster, size), stopped])));
+	}
+	loads.push(loadavg()[0]);
+	const report = printReport(figures, size, loads);
+	console.log(`\n${report}`);
+	if (values.json !== undefined)
+		await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+	if (values.write)
+		await writeFile(
+			join(root, "bench/results/pods.md"),
+			`# Figures of pods\n\nMade by \`npm run bench:pods -- --write\`. ${report}\n`,
+		);
+}
+
+async function measure(
+	cluster: KindCluster,
+	size: Size,
+): Promise<readonly Figure[]> {
+	await installLateen(cluster);
+	const starts = await measureStarts(cluster, size.starts);
+	const latencies = await measureLatencies(cluster, size.rounds, size.requests);
+	const creations = await measureCreations(cluster, size.creations);
+	const memory: Figure[] = [];
+	for (const services of size.services)
+		memory.push(
+			figure(
+				`proxy-memory-${services}-services`,
+				await measureProxyMemory(cluster, services),
+				"MB",
+			),
+		);
+	say(`Rolling three times three pods under ${size.rate} requests a second.`);
+	const roll = await rollUnderLoad(cluster, size.rate);
+	const sum = (count: (of: (typeof roll)["meshed"]) => number): number =>
+		count(roll.meshed) + count(roll.plain);
+	const startP50 = (of: keyof typeof starts): number =>
+		quantile(starts[of], 0.5);
+	return [
+		figure("start-to-first-answer-without-proxy-p50", startP50("plain"), "ms"),
+		figure("start-to-first-answer-with-proxy-p50", startP50("meshed"), "ms"),
+		figure("start-ratio", startP50("meshed") / startP50("plain"), "×"),
+		...[0.5, 0.99].flatMap((share) => {
+			const at = (of: keyof typeof latencies): number =>
+				quantile(latencies[of], share) / 1000;
+			const perHop = (of: "bare" | "meshed"): number =>
+				(at(of) - at("direct")) / 2;
+			const p = `p${share * 100}`;
+			return [
+				figure(`request-without-proxies-${p}`, at("direct"), "ms"),
+				figure(`added-per-hop-bare-envoy-${p}`, perHop("bare"), "ms"),
+				figure(`added-per-hop-lateen-${p}`, perHop("meshed"), "ms"),
+				figure(
+					`added-per-hop-ratio-${p}`,
+					perHop("meshed") / perHop("bare"),
+					"×",
+					"≤ 1.1",
+				),
+			];
+		}),
+		figure(
+			"creation-without-webhook-p50",
+			quantile(creations.plain, 0.5),
+			"ms",
+		),
+		figure("creation-with-webhook-p50", quantile(creations.meshed, 0.5), "ms"),
+		figure(
+			"creation-without-webhook-p99",
+			quantile(creations.plain, 0.99),
+			"ms",
+		),
+		figure("creation-with-webhook-p99", quantile(creations.meshed, 0.99), "ms"),
+		...memory,
+		figure(
+			"roll-3x3-requests",
+			sum(({ sent }) => sent),
+			"",
+		),
+		figure(
+			"roll-3x3-failed",
+			sum(({ sent, ok }) => sent - ok),
+			"",
+			"≤ 0",
+		),
+		figure(
+			"roll-3x3-slowest",
+			Math.max(roll.meshed.slowestMs, roll.plain.slowestMs),
+			"ms",
+		),
+	];
+}
+
+/** As they are sent to a registry, compressed. */
+async function imageSizes(): Promise<readonly Figure[]> {
+	say("Building the images.");
+	const folder = await mkdtemp(join(tmpdir(), "lateen-bench-"));
+	try {
+		await run(process.execPath, [
+			...[join(root, "hack/image.ts"), "--out", folder, "--tag", "bench"],
+		]);
+		const sizeOf = async (name: string): Promise<number> =>
+			(await stat(join(folder, `${name}.tar`))).size / 1e6;
+		return [
+			figure("image-lateen-compressed", await sizeOf("lateen"), "MB"),
+			figure(
+				"image-lateen-proxy-compressed",
+				await sizeOf("lateen-proxy"),
+				"MB",
+			),
+		];
+	} finally {
+		await rm(folder, { recursive: true });
+	}
+}
+
+function printReport(
+	figures: readonly Figure[],
+	{ starts, rounds, requests, creations, rate }: Size,
+	loads: readonly (number | undefined)[],
+): string {
+	const [before, after] = loads.map((load) => (load ?? 0).toPrecision(3));
+	return [
+		`${machine()}, and so are Kubernetes and all pods; others used the machine too (load average ${before} before, ${after} after), so trust counts and ratios more than times.`,
+		`Starts: ${starts} pods of each sort in turns, from \`kubectl apply\` of a Job to the answer to the first request of its application. Latency: ${rounds} rounds in turns of ${requests} requests one after the other on one connection, between two pods without proxies, with two Envoys of the plainest configuration, and with two injected proxies; a hop is one proxy. Creation: ${creations} pods each in turns, by a dry run. Memory: resident, of a proxy that has just become ready, with two endpoints per Service. Roll: three Deployments of three pods at once under ${rate} requests a second, half of them from a pod without a proxy.`,
+		printFigures(figures),
+	].join("\n\n");
+}
+
+await runBench(main);
