@@ -14,6 +14,7 @@ import {
 	create,
 	createFileRegistry,
 	type DescMessage,
+	type FileRegistry,
 	fromBinary,
 	toBinary,
 } from "@bufbuild/protobuf";
@@ -28,6 +29,10 @@ import {
 	ENCODER_DECLARATIONS,
 	encoderSource,
 } from "./protobuf/encoder-source.ts";
+import {
+	LAZY_DESCRIPTORS,
+	withLazyDescriptors,
+} from "./protobuf/lazy-descriptors.ts";
 import { protoClosure } from "./protobuf/proto-closure.ts";
 import { stripOptions } from "./protobuf/strip-options.ts";
 import { validateOverlay } from "./protobuf/validate-overlay.ts";
@@ -129,23 +134,37 @@ function runTypesPlugin(
 		),
 	);
 	if (response.error) throw new Error(response.error);
-	return response.file;
+	const registry = registryOf(request);
+	return [
+		...response.file.map(({ name, content }) => ({
+			name,
+			content: name.endsWith("_pb.js")
+				? withLazyDescriptors(
+						content,
+						name.replace(/_pb\.js$/, ".proto"),
+						registry,
+					)
+				: content,
+		})),
+		{ name: "lazy-descriptors.js", content: LAZY_DESCRIPTORS },
+	];
 }
 
-function encoders({
-	protoFile,
-	fileToGenerate,
-}: CodeGeneratorRequest): readonly GeneratedFile[] {
-	const registry = createFileRegistry(
+function registryOf({ protoFile }: CodeGeneratorRequest): FileRegistry {
+	return createFileRegistry(
 		create(FileDescriptorSetSchema, { file: protoFile }),
 	);
+}
+
+function encoders(request: CodeGeneratorRequest): readonly GeneratedFile[] {
+	const registry = registryOf(request);
 	const types = new Set<DescMessage>();
 	const add = (type: DescMessage): void => {
 		if (types.has(type)) return;
 		types.add(type);
 		for (const { message } of type.fields) if (message) add(message);
 	};
-	for (const name of fileToGenerate) {
+	for (const name of request.fileToGenerate) {
 		const file = registry.getFile(name);
 		if (file === undefined) throw new Error(`${name} has no descriptor`);
 		for (const type of nestedTypes(file))
