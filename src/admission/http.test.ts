@@ -1,9 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import {
+	admissionRequest,
+	admissionReview,
+} from "../../test/testkit/admission-request.ts";
+import { recordingLogger } from "../../test/testkit/recording-logger.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import { parseObject } from "../api/parse-object.ts";
 import type { HttpHandler } from "../lib/handler.ts";
-import type { LogFields, Logger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { maxReviewBytes } from "./answer-reviews.ts";
 import { admissionApi } from "./http.ts";
@@ -48,16 +52,7 @@ function webhook(preview: MeshPreview = nothingFound): {
 	readonly logged: readonly unknown[];
 } {
 	const logged: unknown[] = [];
-	const note = (message: string, fields?: LogFields): void => {
-		logged.push(message, fields);
-	};
-	const logger: Logger = {
-		debug: note,
-		info: note,
-		warn: note,
-		error: note,
-		child: () => logger,
-	};
+	const logger = recordingLogger(logged);
 	const metrics = new MetricsRegistry();
 	const clock = new TestClock();
 	return { api: admissionApi({ preview, clock, logger, metrics }), logged };
@@ -68,16 +63,9 @@ async function post(
 	body: string | Uint8Array,
 	to: { readonly method?: string; readonly path?: string } = {},
 ): Promise<{ readonly status: number; readonly body: string }> {
+	const { path = "/validate", method } = to;
 	const answer = await api(
-		{
-			method: "POST",
-			path: "/validate",
-			...to,
-			query: new URLSearchParams(),
-			headers: new Map(),
-			body: Buffer.from(body),
-			peer: { address: "192.0.2.1", bearerToken: undefined },
-		},
+		admissionRequest(path, body, method),
 		new AbortController().signal,
 	);
 	return { status: answer.status, body: String(answer.body) };
@@ -89,17 +77,7 @@ async function ask(
 ): Promise<Answer> {
 	const { status, body } = await post(
 		webhook(preview).api,
-		JSON.stringify({
-			apiVersion: "admission.k8s.io/v1",
-			kind: "AdmissionReview",
-			request: {
-				uid: "u-1",
-				operation: "CREATE",
-				namespace: "shop",
-				name: "reviews",
-				...request,
-			},
-		}),
+		admissionReview({ name: "reviews", ...request }),
 	);
 	expect(status).to.equal(200);
 	const review = JSON.parse(body);

@@ -1,10 +1,14 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import {
+	admissionRequest,
+	admissionReview,
+} from "../../test/testkit/admission-request.ts";
 import { injectContext } from "../../test/testkit/inject-context.ts";
+import { recordingLogger } from "../../test/testkit/recording-logger.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import { isRecord } from "../api/fields.ts";
 import type { HttpHandler } from "../lib/handler.ts";
-import type { LogFields, Logger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { type InjectionContexts, injectionApi } from "./inject-http.ts";
 
@@ -20,19 +24,9 @@ function webhook(
 	contexts: InjectionContexts = (namespace) => injectContext({}, { namespace }),
 ): { readonly api: HttpHandler; readonly logged: readonly unknown[] } {
 	const logged: unknown[] = [];
-	const note = (message: string, fields?: LogFields): void => {
-		logged.push(message, fields);
-	};
-	const logger: Logger = {
-		debug: note,
-		info: note,
-		warn: note,
-		error: note,
-		child: () => logger,
-	};
 	const parts = {
 		clock: new TestClock(),
-		logger,
+		logger: recordingLogger(logged),
 		metrics: new MetricsRegistry(),
 	};
 	return { api: injectionApi({ contexts, ...parts }), logged };
@@ -46,25 +40,7 @@ async function ask(
 	readonly response: Readonly<Record<string, unknown>>;
 }> {
 	const answer = await api(
-		{
-			method: "POST",
-			path: "/mutate",
-			query: new URLSearchParams(),
-			headers: new Map(),
-			body: Buffer.from(
-				JSON.stringify({
-					apiVersion: "admission.k8s.io/v1",
-					kind: "AdmissionReview",
-					request: {
-						uid: "u",
-						operation: "CREATE",
-						namespace: "shop",
-						...request,
-					},
-				}),
-			),
-			peer: { address: "192.0.2.1", bearerToken: undefined },
-		},
+		admissionRequest("/mutate", admissionReview(request)),
 		new AbortController().signal,
 	);
 	if (answer.status !== 200) return { status: answer.status, response: {} };
@@ -77,7 +53,7 @@ describe("the mutating webhook", () => {
 	it("answers with a patch of the pod", async () => {
 		const { response } = await ask({ object: pod });
 		expect(response).to.include({
-			uid: "u",
+			uid: "u-1",
 			allowed: true,
 			patchType: "JSONPatch",
 		});
@@ -96,7 +72,7 @@ describe("the mutating webhook", () => {
 				metadata: { labels: { "lateen.dev/inject": "false" } },
 			},
 		});
-		expect(response).to.deep.equal({ uid: "u", allowed: true });
+		expect(response).to.deep.equal({ uid: "u-1", allowed: true });
 	});
 
 	for (const [what, request] of [
@@ -107,7 +83,7 @@ describe("the mutating webhook", () => {
 	] as const)
 		it(`lets ${what} through as it is`, async () => {
 			const { response } = await ask(request);
-			expect(response).to.deep.equal({ uid: "u", allowed: true });
+			expect(response).to.deep.equal({ uid: "u-1", allowed: true });
 		});
 
 	it("goes by the namespace of the request, as the pod's may be missing", async () => {

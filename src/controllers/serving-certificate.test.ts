@@ -1,14 +1,11 @@
 import { X509Certificate } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
+import { eventLoopTurns } from "../../test/testkit/event-loop-turns.ts";
+import { recordingLogger } from "../../test/testkit/recording-logger.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import { PrivateBytes } from "../lib/private-bytes.ts";
 import { WritableSignal } from "../lib/signal.ts";
-import {
-	type LogFields,
-	type Logger,
-	silentLogger,
-} from "../observability/logger.ts";
+import { silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { splitPemBundle } from "../pki/pem-bundle.ts";
 import {
@@ -52,16 +49,7 @@ class Cluster {
 	#stops: AsyncDisposable[] = [];
 
 	start(): void {
-		const note = (message: string, fields?: LogFields): void => {
-			this.logged.push(message, fields);
-		};
-		const logger: Logger = {
-			debug: note,
-			info: note,
-			warn: note,
-			error: note,
-			child: () => logger,
-		};
+		const logger = recordingLogger(this.logged);
 		const shared = {
 			leader: { isLeader: () => this.leads.value, state: this.leads },
 			clock: this.clock,
@@ -120,7 +108,7 @@ class Cluster {
 	/** Lets time pass and everything that follows happen. */
 	async pass(ms: number): Promise<void> {
 		this.clock.pass(ms);
-		for (let turn = 0; turn < 20; turn++) await setImmediate();
+		await eventLoopTurns(20);
 	}
 
 	get held(): ServingSecret {

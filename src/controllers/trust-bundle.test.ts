@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
+import { eventLoopTurns } from "../../test/testkit/event-loop-turns.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import { WritableSignal } from "../lib/signal.ts";
 import { silentLogger } from "../observability/logger.ts";
@@ -59,7 +59,7 @@ class World implements AsyncDisposable {
 	/** Lets time pass and everything that follows happen. */
 	async pass(ms = 0): Promise<void> {
 		this.clock.pass(ms);
-		for (let turn = 0; turn < 20; turn++) await setImmediate();
+		await eventLoopTurns(20);
 	}
 
 	/** What stands in which namespace. */

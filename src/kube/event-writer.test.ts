@@ -1,10 +1,10 @@
-import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
+import { eventLoopTurns } from "../../test/testkit/event-loop-turns.ts";
 import { MemoryApiServer } from "../../test/testkit/memory-api-server.ts";
+import { warningLogger } from "../../test/testkit/recording-logger.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import type { NotedEvent } from "../api/object-event.ts";
 import { WritableSignal } from "../lib/signal.ts";
-import { type Logger, silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import { KubeEventWriter } from "./event-writer.ts";
 import { ObjectClient } from "./object-client.ts";
@@ -24,10 +24,6 @@ class Fixture {
 
 	constructor(server = new MemoryApiServer()) {
 		this.server = server;
-		const logger: Logger = {
-			...silentLogger,
-			warn: (message) => this.logged.push(message),
-		};
 		this.writer = new KubeEventWriter({
 			client: new ObjectClient(server),
 			leader: { state: this.state, isLeader: () => this.state.value },
@@ -38,7 +34,7 @@ class Fixture {
 					? undefined
 					: (this.uids.get(name) ?? `uid-of-${name}`),
 			clock: this.clock,
-			logger,
+			logger: warningLogger(this.logged),
 			metrics: this.metrics,
 		});
 	}
@@ -50,7 +46,7 @@ class Fixture {
 	async pass(ms: number): Promise<void> {
 		for (let left = ms; left >= 0; left -= 1000) {
 			this.clock.pass(Math.min(1000, left));
-			for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+			await eventLoopTurns(10);
 		}
 	}
 

@@ -1,13 +1,13 @@
-import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
+import { eventLoopTurns } from "../../test/testkit/event-loop-turns.ts";
 import { FixedLeader } from "../../test/testkit/fixed-leader.ts";
 import { MemoryApiServer } from "../../test/testkit/memory-api-server.ts";
+import { warningLogger } from "../../test/testkit/recording-logger.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import type { ObjectRef } from "../api/object-ref.ts";
 import type { ApiObject } from "../api/objects.ts";
 import { parseObject } from "../api/parse-object.ts";
 import { WritableSignal } from "../lib/signal.ts";
-import { type Logger, silentLogger } from "../observability/logger.ts";
 import { contentOf } from "../store/content-of.ts";
 import type { LastGood } from "../store/last-good.ts";
 import type { KubeError } from "./kube-error.ts";
@@ -29,10 +29,6 @@ class Fixture {
 	constructor(server = new MemoryApiServer(), leads = true) {
 		this.server = server;
 		this.leader = new FixedLeader(leads);
-		const logger: Logger = {
-			...silentLogger,
-			warn: (message) => this.logged.push(message),
-		};
 		this.store = new LastGoodObjects({
 			client: new ObjectClient(server),
 			leader: this.leader,
@@ -43,7 +39,7 @@ class Fixture {
 				exists: ({ name }) => !this.gone.has(name),
 			},
 			clock: this.clock,
-			logger,
+			logger: warningLogger(this.logged),
 		});
 	}
 
@@ -80,7 +76,7 @@ function entry(name: string, fields: Partial<LastGood> = {}): LastGood {
 }
 
 async function settle(): Promise<void> {
-	for (let turn = 0; turn < 40; turn += 1) await setImmediate();
+	await eventLoopTurns(40);
 }
 
 describe("LastGoodObjects", () => {

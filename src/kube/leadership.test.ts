@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
+import { eventLoopTurns } from "../../test/testkit/event-loop-turns.ts";
 import { MemoryApiServer } from "../../test/testkit/memory-api-server.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import { silentLogger } from "../observability/logger.ts";
@@ -42,7 +42,7 @@ class Contender implements AsyncDisposable {
 
 /** Lets everything that waits for an answer have it. */
 async function settle(): Promise<void> {
-	for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+	await eventLoopTurns(20);
 }
 
 async function pass(ms: number, ...clocks: TestClock[]): Promise<void> {

@@ -1,39 +1,28 @@
-import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
+import { eventLoopTurns } from "../../test/testkit/event-loop-turns.ts";
+import { FixedLeader } from "../../test/testkit/fixed-leader.ts";
 import {
 	type Fault,
 	MemoryApiServer,
 } from "../../test/testkit/memory-api-server.ts";
+import { warningLogger } from "../../test/testkit/recording-logger.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import {
 	type ConditionStatus,
 	type ObjectStatus,
 	printStatus,
 } from "../api/status.ts";
-import { WritableSignal } from "../lib/signal.ts";
-import { type Logger, silentLogger } from "../observability/logger.ts";
 import { MetricsRegistry } from "../observability/metrics.ts";
 import type { KubeRequest } from "./connection.ts";
 import type { KubeError } from "./kube-error.ts";
-import type { Leader } from "./leadership.ts";
 import { ObjectClient } from "./object-client.ts";
 import { KubeStatusWriter } from "./status-writer.ts";
 import { WritePacer } from "./write-pacer.ts";
 
-class Lead implements Leader {
-	readonly state = new WritableSignal(true);
-	/** What is true before anybody has told. */
-	holds = true;
-
-	isLeader(): boolean {
-		return this.holds && this.state.value;
-	}
-}
-
 class Fixture {
 	readonly server: MemoryApiServer;
 	readonly clock = new TestClock();
-	readonly leader = new Lead();
+	readonly leader = new FixedLeader();
 	readonly logged: string[] = [];
 	readonly metrics = new MetricsRegistry();
 	readonly writer: KubeStatusWriter;
@@ -41,16 +30,12 @@ class Fixture {
 	constructor(server = new MemoryApiServer(), leads = true) {
 		this.server = server;
 		this.leader.state.set(leads);
-		const logger: Logger = {
-			...silentLogger,
-			warn: (message) => this.logged.push(message),
-		};
 		this.writer = new KubeStatusWriter({
 			client: new ObjectClient(server),
 			leader: this.leader,
 			pacer: new WritePacer(this.clock),
 			clock: this.clock,
-			logger,
+			logger: warningLogger(this.logged),
 			metrics: this.metrics,
 		});
 	}
@@ -108,7 +93,7 @@ function message(of: Record<string, unknown> | undefined): unknown {
 }
 
 async function settle(): Promise<void> {
-	for (let turn = 0; turn < 30; turn += 1) await setImmediate();
+	await eventLoopTurns(30);
 }
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {

@@ -1,11 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
+import { eventLoopTurns } from "../../test/testkit/event-loop-turns.ts";
 import { TestClock } from "../../test/testkit/test-clock.ts";
 import { KubeError } from "./kube-error.ts";
 import { WritePacer } from "./write-pacer.ts";
 
 async function settle(): Promise<void> {
-	for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+	await eventLoopTurns(5);
 }
 
 describe("WritePacer", () => {

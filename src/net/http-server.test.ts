@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
+import { failureOf } from "../../test/testkit/failure-of.ts";
 import type { HttpHandler } from "../lib/handler.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import { request } from "./http-client.ts";
@@ -17,15 +18,6 @@ const echo: HttpHandler = async ({ method, path, query, body }) => ({
 	status: 201,
 	body: `${method} ${path} ${query.get("x") ?? "-"} ${Buffer.from(body)}`,
 });
-
-async function failureOf(promise: Promise<unknown>): Promise<Error> {
-	try {
-		await promise;
-	} catch (error) {
-		if (error instanceof Error) return error;
-	}
-	throw new Error("Nothing failed.");
-}
 
 describe("serveHttp", () => {
 	let folder: string;

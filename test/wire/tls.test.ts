@@ -21,6 +21,7 @@ import { type Logger, silentLogger } from "../../src/observability/logger.ts";
 import { generateKey } from "../../src/pki/generate-key.ts";
 import { printPrivateKey } from "../../src/pki/private-key.ts";
 import { testAuthority } from "../testkit/authority.ts";
+import { failureOf } from "../testkit/failure-of.ts";
 
 type Material = WritableSignal<TlsMaterial | undefined>;
 
@@ -144,15 +145,6 @@ describe("TLS", () => {
 			path: "/x",
 		});
 		return await answer.text();
-	}
-
-	async function failureOf(promise: Promise<unknown>): Promise<Error> {
-		try {
-			await promise;
-		} catch (error) {
-			if (error instanceof Error) return error;
-		}
-		throw new Error("Nothing failed.");
 	}
 
 	/** A TCP connection; resolves when the server has closed it. */
