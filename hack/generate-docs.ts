@@ -1,12 +1,18 @@
 /**
- * Writes the pages of docs/ that are made from code; with `--check` it only
- * says whether they are current and answers with 1 when one is not.
+ * Writes the pages of docs/ that are made from code, and what is made of the
+ * alerts; with `--check` it only says whether they are current and answers with
+ * 1 when one is not.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { listCommands } from "../src/cli/command-list.ts";
 import { printSettingsPage } from "../src/settings/print-settings-page.ts";
 import { serveSchema } from "../src/settings/schema.ts";
+import {
+	parseAlertRules,
+	printPrometheusRule,
+	printRunbooksPage,
+} from "./docs/alert-rules.ts";
 import { findErrorCodes } from "./docs/error-codes.ts";
 import { findMetrics } from "./docs/find-metrics.ts";
 import { printCliPage } from "./docs/print-cli-page.ts";
@@ -44,6 +50,11 @@ const commands = await Promise.all(
 	listCommands(parts).map((listed) => listed.load()),
 );
 
+const rules = readFileSync(
+	`${root}manifests/monitoring/lateen.rules.yaml`,
+	"utf8",
+);
+
 const pages = [
 	{ path: "docs/cli.md", text: printCliPage(commands) },
 	{ path: "docs/settings.md", text: printSettingsPage(serveSchema) },
@@ -54,6 +65,14 @@ const pages = [
 	{
 		path: "docs/metrics.md",
 		text: printMetricsPage(found.flatMap(({ metrics }) => metrics)),
+	},
+	{
+		path: "docs/runbooks/README.md",
+		text: printRunbooksPage(parseAlertRules(rules)),
+	},
+	{
+		path: "manifests/monitoring/prometheus-rule.yaml",
+		text: printPrometheusRule(rules),
 	},
 ];
 
