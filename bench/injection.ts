@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { KnownInjection } from "../src/app/cluster/injection-contexts.ts";
-import { PreviewedMesh } from "../src/app/cluster/mesh-preview.ts";
+import { KnownInjection } from "../src/app/cluster/webhooks/known-injection.ts";
+import { PreviewedMesh } from "../src/app/cluster/webhooks/previewed-mesh.ts";
 import { serveWebhook } from "../src/app/serve-webhook.ts";
 import { WritableSignal } from "../src/lib/signal.ts";
 import { systemClock } from "../src/lib/system-clock.ts";

@@ -32,9 +32,10 @@ import { Health } from "../observability/health.ts";
 import { createKubernetesSource } from "../sources/kubernetes.ts";
 import { refKey } from "../store/ref-key.ts";
 import { PodAuthenticator } from "../xds/server/authenticate-pod.ts";
+import { adminHandler } from "./admin/admin-handler.ts";
 import { startTracing } from "./changes/start-tracing.ts";
-import { KnownInjection } from "./cluster/injection-contexts.ts";
-import { joinReplicas } from "./cluster/join-replicas.ts";
+import { startServing } from "./cluster/certificates/serving.ts";
+import { startTrustBundles } from "./cluster/certificates/trust-bundle.ts";
 import { findKube } from "./cluster/kube.ts";
 import {
 	type KubeProblem,
@@ -42,20 +43,24 @@ import {
 	problemOf,
 } from "./cluster/kube-problem.ts";
 import { lateObjects } from "./cluster/late-objects.ts";
-import { PreviewedMesh } from "./cluster/mesh-preview.ts";
 import { patientStore } from "./cluster/patient-store.ts";
 import { podDirectory } from "./cluster/pod-directory.ts";
-import { replicaDistribution } from "./cluster/replica-distribution.ts";
-import { replicaNameOf } from "./cluster/replica-name.ts";
+import { readerAudience, readersHandler } from "./cluster/readers-handler.ts";
+import { joinReplicas } from "./cluster/replicas/join-replicas.ts";
+import { replicaDistribution } from "./cluster/replicas/replica-distribution.ts";
+import { replicaNameOf } from "./cluster/replicas/replica-name.ts";
+import { settledLeader } from "./cluster/replicas/settled-leader.ts";
+import { watchReplicas } from "./cluster/replicas/watch-replicas.ts";
 import { serveAdmin } from "./cluster/serve-admin.ts";
-import { readerAudience, readersHandler } from "./cluster/serve-readers.ts";
-import { startServing } from "./cluster/serving.ts";
-import { settledLeader } from "./cluster/settled-leader.ts";
-import { startTrustBundles } from "./cluster/trust-bundle.ts";
-import { watchAbilities } from "./cluster/watch-abilities.ts";
-import { watchReplicas } from "./cluster/watch-replicas.ts";
+import { KnownInjection } from "./cluster/webhooks/known-injection.ts";
+import { PreviewedMesh } from "./cluster/webhooks/previewed-mesh.ts";
+import { watchAbilities } from "./cluster/webhooks/watch-abilities.ts";
 import { runInBackground } from "./lifecycle/background.ts";
-import { parseAddress, parseAdminListen } from "./lifecycle/parse-places.ts";
+import {
+	parseAddress,
+	parseAdminListen,
+	printAdmin,
+} from "./lifecycle/places.ts";
 import { conditions, runSource } from "./lifecycle/run-source.ts";
 import {
 	type RunningServer,
@@ -70,10 +75,8 @@ import { whenTrue } from "./lifecycle/when-true.ts";
 import { createPipeline } from "./mesh-pipeline.ts";
 import { createMetrics } from "./metrics/create-metrics.ts";
 import { logProblems } from "./problem-log.ts";
-import { adminHandler } from "./readers/admin-handler.ts";
-import { distributionReader } from "./readers/distribution-reader.ts";
-import { printAdmin } from "./readers/print-admin.ts";
-import { serveProxies } from "./serve-proxies.ts";
+import { distributionReader } from "./proxies/distribution-reader.ts";
+import { serveProxies } from "./proxies/serve-proxies.ts";
 import { serveWebhook } from "./serve-webhook.ts";
 import { createStatuses } from "./statuses.ts";
 

@@ -16,10 +16,15 @@ import { Health } from "../observability/health.ts";
 import { createDirectorySource } from "../sources/directory.ts";
 import type { FileProblem } from "../sources/file-problem.ts";
 import { authenticate } from "../xds/server/authenticate.ts";
+import { adminHandler } from "./admin/admin-handler.ts";
 import { startTracing } from "./changes/start-tracing.ts";
 import { lastGoodFiles } from "./embedded/last-good-files.ts";
 import { readOrCreateTokenKey } from "./embedded/token-key.ts";
-import { parseAddress, parseAdminListen } from "./lifecycle/parse-places.ts";
+import {
+	parseAddress,
+	parseAdminListen,
+	printAdmin,
+} from "./lifecycle/places.ts";
 import { conditions, runSource } from "./lifecycle/run-source.ts";
 import {
 	type RunningServer,
@@ -32,10 +37,8 @@ import type { Stops } from "./lifecycle/stops.ts";
 import { createPipeline } from "./mesh-pipeline.ts";
 import { createMetrics } from "./metrics/create-metrics.ts";
 import { logFileProblems, logProblems } from "./problem-log.ts";
-import { adminHandler } from "./readers/admin-handler.ts";
-import { distributionReader } from "./readers/distribution-reader.ts";
-import { printAdmin } from "./readers/print-admin.ts";
-import { serveProxies } from "./serve-proxies.ts";
+import { distributionReader } from "./proxies/distribution-reader.ts";
+import { serveProxies } from "./proxies/serve-proxies.ts";
 import { createStatuses } from "./statuses.ts";
 
 const sourceName = "directory";

@@ -29,7 +29,7 @@ import { ConnectedProxies } from "../xds/server/connected-proxies.ts";
 import { ChangeFollower } from "./changes/change-follower.ts";
 import type { Stops } from "./lifecycle/stops.ts";
 import { addObjectMetrics } from "./metrics/object-metrics.ts";
-import { proxyVerdicts } from "./proxy-verdicts.ts";
+import { proxyVerdicts } from "./proxies/proxy-verdicts.ts";
 
 /** What the pipeline is made of besides itself. */
 export interface PipelineParts {

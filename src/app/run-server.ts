@@ -4,8 +4,8 @@ import { createLogger } from "../observability/create-logger.ts";
 import { LogControl } from "../observability/log-control.ts";
 import type { EffectiveSetting } from "../settings/read-settings.ts";
 import { boundHeap } from "./bound-heap.ts";
+import { printAdmin } from "./lifecycle/places.ts";
 import type { ServeSettings } from "./lifecycle/serve-settings.ts";
-import { printAdmin } from "./readers/print-admin.ts";
 import { startServer } from "./start-server.ts";
 
 /**

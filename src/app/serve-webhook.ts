@@ -14,7 +14,7 @@ import type { Address } from "../net/address.ts";
 import { type HttpServer, serveHttp } from "../net/http-server.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { MetricsRegistry } from "../observability/metrics.ts";
-import { besideReaders } from "./cluster/serve-readers.ts";
+import { besideReaders } from "./cluster/readers-handler.ts";
 
 /** What the webhook is served with. */
 export interface WebhookParts {

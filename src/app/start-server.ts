@@ -1,5 +1,5 @@
 import { startEmbedded } from "./embedded.ts";
-import { parseSource } from "./lifecycle/parse-places.ts";
+import { parseSource } from "./lifecycle/places.ts";
 import type { RunningServer, ServerTools } from "./lifecycle/running-server.ts";
 import type { ServeSettings } from "./lifecycle/serve-settings.ts";
 

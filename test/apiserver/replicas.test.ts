@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { ReportedObject } from "../../src/api/proxy-report.ts";
-import { watchReplicas } from "../../src/app/cluster/watch-replicas.ts";
+import { watchReplicas } from "../../src/app/cluster/replicas/watch-replicas.ts";
 import { Replicas } from "../../src/controllers/replicas.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { loadKubeConfig } from "../../src/kube/kube-config.ts";

@@ -1,7 +1,7 @@
 import type { ApiObject } from "../../src/api/objects.ts";
-import { KnownInjection } from "../../src/app/cluster/injection-contexts.ts";
-import { PreviewedMesh } from "../../src/app/cluster/mesh-preview.ts";
-import { startServing } from "../../src/app/cluster/serving.ts";
+import { startServing } from "../../src/app/cluster/certificates/serving.ts";
+import { KnownInjection } from "../../src/app/cluster/webhooks/known-injection.ts";
+import { PreviewedMesh } from "../../src/app/cluster/webhooks/previewed-mesh.ts";
 import { Stops } from "../../src/app/lifecycle/stops.ts";
 import { serveWebhook } from "../../src/app/serve-webhook.ts";
 import { controllerFigures } from "../../src/controllers/controller.ts";

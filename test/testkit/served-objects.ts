@@ -14,8 +14,8 @@ import {
 	conditionOf,
 	type ObjectStatus,
 } from "../../src/api/status.ts";
-import { proxyVerdicts } from "../../src/app/proxy-verdicts.ts";
-import { distributionReader } from "../../src/app/readers/distribution-reader.ts";
+import { distributionReader } from "../../src/app/proxies/distribution-reader.ts";
+import { proxyVerdicts } from "../../src/app/proxies/proxy-verdicts.ts";
 import type { HoldOff } from "../../src/controllers/hold-off.ts";
 import { MeshController } from "../../src/controllers/mesh.ts";
 import { Quarantine } from "../../src/controllers/quarantine.ts";

@@ -7,8 +7,8 @@ import type { LogControl } from "../../observability/log-control.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { MetricsRegistry } from "../../observability/metrics.ts";
 import { programVersion } from "../../settings/program-version.ts";
+import { healthHandler } from "../admin/health-handler.ts";
 import type { Stops } from "../lifecycle/stops.ts";
-import { healthHandler } from "../readers/health-handler.ts";
 import type { KubeProblem } from "./kube-problem.ts";
 
 /** What is shown from the start on, and where. */

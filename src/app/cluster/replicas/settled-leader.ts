@@ -1,5 +1,5 @@
-import type { Leader } from "../../kube/leadership.ts";
-import { type Signal, WritableSignal } from "../../lib/signal.ts";
+import type { Leader } from "../../../kube/leadership.ts";
+import { type Signal, WritableSignal } from "../../../lib/signal.ts";
 
 /**
  * A leader that begins to write only when it knows enough to judge.

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Address, isLoopback } from "../../net/address.ts";
+import { type Address, isLoopback, printAddress } from "../../net/address.ts";
 import { StartError } from "./start-error.ts";
 
 /** Where the objects come from. */
@@ -51,4 +51,10 @@ export function parseAdminListen(text: string, stateDir: string): Address {
 			`The admin API has no passwords, so it listens on loopback only, not on ${text}. Use 127.0.0.1, or a Unix socket.`,
 		);
 	return address;
+}
+
+/** How `serve.json` and `--server` write the address of the admin API. */
+export function printAdmin(address: Address): string {
+	const text = printAddress(address);
+	return "path" in address ? `unix:${text}` : text;
 }

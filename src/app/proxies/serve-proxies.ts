@@ -1,15 +1,15 @@
-import type { Clock } from "../lib/clock.ts";
-import type { Signal } from "../lib/signal.ts";
-import type { TlsMaterial } from "../lib/tls-material.ts";
-import type { Address } from "../net/address.ts";
-import { type GrpcServer, serveGrpc } from "../net/grpc-server.ts";
-import type { Logger } from "../observability/logger.ts";
-import type { MetricsRegistry } from "../observability/metrics.ts";
-import { adsMethods } from "../xds/server/ads.ts";
-import type { AdsOptions } from "../xds/server/ads-options.ts";
-import type { ServeSettings } from "./lifecycle/serve-settings.ts";
-import type { Pipeline } from "./mesh-pipeline.ts";
-import { addXdsMetrics } from "./metrics/xds-metrics.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Signal } from "../../lib/signal.ts";
+import type { TlsMaterial } from "../../lib/tls-material.ts";
+import type { Address } from "../../net/address.ts";
+import { type GrpcServer, serveGrpc } from "../../net/grpc-server.ts";
+import type { Logger } from "../../observability/logger.ts";
+import type { MetricsRegistry } from "../../observability/metrics.ts";
+import { adsMethods } from "../../xds/server/ads.ts";
+import type { AdsOptions } from "../../xds/server/ads-options.ts";
+import type { ServeSettings } from "../lifecycle/serve-settings.ts";
+import type { Pipeline } from "../mesh-pipeline.ts";
+import { addXdsMetrics } from "../metrics/xds-metrics.ts";
 
 /** Who serves proxies, where, and whom. */
 export interface ProxyServerParts {

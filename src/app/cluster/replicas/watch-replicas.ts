@@ -1,18 +1,18 @@
-import type { ProxyReport } from "../../api/proxy-report.ts";
-import type { Replicas, SeenLease } from "../../controllers/replicas.ts";
-import type { KubeConnection } from "../../kube/connection.ts";
+import type { ProxyReport } from "../../../api/proxy-report.ts";
+import type { Replicas, SeenLease } from "../../../controllers/replicas.ts";
+import type { KubeConnection } from "../../../kube/connection.ts";
 import {
 	parseNamedReport,
 	parseReplicaLease,
 	replicaLeaseSelector,
-} from "../../kube/replica-reports.ts";
-import { resources } from "../../kube/resources.ts";
-import type { WatchMetrics } from "../../kube/watch-metrics.ts";
-import { type WatchedChange, watch } from "../../kube/watcher.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { type Signal, WritableSignal } from "../../lib/signal.ts";
-import type { Logger } from "../../observability/logger.ts";
-import { type KubeProblem, kubeProblem } from "./kube-problem.ts";
+} from "../../../kube/replica-reports.ts";
+import { resources } from "../../../kube/resources.ts";
+import type { WatchMetrics } from "../../../kube/watch-metrics.ts";
+import { type WatchedChange, watch } from "../../../kube/watcher.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { type Signal, WritableSignal } from "../../../lib/signal.ts";
+import type { Logger } from "../../../observability/logger.ts";
+import { type KubeProblem, kubeProblem } from "../kube-problem.ts";
 
 /** Where replicas are looked for. */
 export interface WatchReplicasOptions {

@@ -1,10 +1,10 @@
-import type { Verdict, Verdicts } from "../controllers/verdicts.ts";
-import type { Catalog } from "../xds/catalog/catalog.ts";
-import type { Proof } from "../xds/proof.ts";
+import type { Verdict, Verdicts } from "../../controllers/verdicts.ts";
+import type { Catalog } from "../../xds/catalog/catalog.ts";
+import type { Proof } from "../../xds/proof.ts";
 import type {
 	ConnectedProxies,
 	ProxyEvent,
-} from "../xds/server/connected-proxies.ts";
+} from "../../xds/server/connected-proxies.ts";
 
 /**
  * Tells the quarantine what proxies accept and refuse. gRPC clients have no say:

@@ -1,10 +1,10 @@
-import type { InjectionContexts } from "../../admission/inject-http.ts";
-import { defaultMesh } from "../../api/default-mesh.ts";
-import type { InjectionSpec } from "../../api/mesh.ts";
-import type { Objects } from "../../api/objects.ts";
-import type { KubernetesAbilities } from "../../injector/context.ts";
-import { programVersion } from "../../settings/program-version.ts";
-import { sidecarBootstrap } from "../../xds/sidecar-bootstrap.ts";
+import type { InjectionContexts } from "../../../admission/inject-http.ts";
+import { defaultMesh } from "../../../api/default-mesh.ts";
+import type { InjectionSpec } from "../../../api/mesh.ts";
+import type { Objects } from "../../../api/objects.ts";
+import type { KubernetesAbilities } from "../../../injector/context.ts";
+import { programVersion } from "../../../settings/program-version.ts";
+import { sidecarBootstrap } from "../../../xds/sidecar-bootstrap.ts";
 
 /** What new pods are injected with: the settings of the newest Mesh that was read. */
 export class KnownInjection {

@@ -1,8 +1,8 @@
-import type { MeshPreview } from "../../admission/mesh-preview.ts";
-import { refOf } from "../../api/metadata.ts";
-import { compareRefs, objectKey } from "../../api/object-ref.ts";
-import type { ApiObject, Objects } from "../../api/objects.ts";
-import { buildMesh, type MeshBuild } from "../../mesh/build.ts";
+import type { MeshPreview } from "../../../admission/mesh-preview.ts";
+import { refOf } from "../../../api/metadata.ts";
+import { compareRefs, objectKey } from "../../../api/object-ref.ts";
+import type { ApiObject, Objects } from "../../../api/objects.ts";
+import { buildMesh, type MeshBuild } from "../../../mesh/build.ts";
 
 /**
  * Builds, on the side, the mesh that one more object would make.

@@ -1,12 +1,12 @@
-import { isRecord } from "../../api/fields.ts";
-import type { ObjectVersion, Watched } from "../../controllers/watched.ts";
-import type { KubeConnection } from "../../kube/connection.ts";
-import type { KubeResource } from "../../kube/resources.ts";
-import type { WatchMetrics } from "../../kube/watch-metrics.ts";
-import { watch } from "../../kube/watcher.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { type Signal, WritableSignal } from "../../lib/signal.ts";
-import type { Logger } from "../../observability/logger.ts";
+import { isRecord } from "../../../api/fields.ts";
+import type { ObjectVersion, Watched } from "../../../controllers/watched.ts";
+import type { KubeConnection } from "../../../kube/connection.ts";
+import type { KubeResource } from "../../../kube/resources.ts";
+import type { WatchMetrics } from "../../../kube/watch-metrics.ts";
+import { watch } from "../../../kube/watcher.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { type Signal, WritableSignal } from "../../../lib/signal.ts";
+import type { Logger } from "../../../observability/logger.ts";
 
 /** Which object is watched, and what of it counts. */
 export interface WatchedObjectOptions<T> {

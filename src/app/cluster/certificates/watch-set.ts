@@ -1,10 +1,10 @@
-import type { KubeConnection } from "../../kube/connection.ts";
-import type { KubeResource } from "../../kube/resources.ts";
-import type { WatchMetrics } from "../../kube/watch-metrics.ts";
-import { watch } from "../../kube/watcher.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { type Signal, WritableSignal } from "../../lib/signal.ts";
-import type { Logger } from "../../observability/logger.ts";
+import type { KubeConnection } from "../../../kube/connection.ts";
+import type { KubeResource } from "../../../kube/resources.ts";
+import type { WatchMetrics } from "../../../kube/watch-metrics.ts";
+import { watch } from "../../../kube/watcher.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { type Signal, WritableSignal } from "../../../lib/signal.ts";
+import type { Logger } from "../../../observability/logger.ts";
 
 /** Which objects are watched, and what of each counts. */
 export interface WatchedSetOptions<T> {

@@ -4,10 +4,10 @@ import {
 	objects,
 	routeRule,
 	service,
-} from "../../../test/testkit/objects.ts";
-import type { ApiObject, Objects } from "../../api/objects.ts";
-import { buildMesh, type MeshBuild } from "../../mesh/build.ts";
-import { PreviewedMesh } from "./mesh-preview.ts";
+} from "../../../../test/testkit/objects.ts";
+import type { ApiObject, Objects } from "../../../api/objects.ts";
+import { buildMesh, type MeshBuild } from "../../../mesh/build.ts";
+import { PreviewedMesh } from "./previewed-mesh.ts";
 
 const late = { createdMs: 9000 };
 

@@ -1,27 +1,27 @@
 /*
  * The copies of the authorities for injected pods, wired together; controllers/trust-bundle.ts says what for.
  */
-import { isRecord } from "../../api/fields.ts";
-import type { Objects } from "../../api/objects.ts";
+import { isRecord } from "../../../api/fields.ts";
+import type { Objects } from "../../../api/objects.ts";
 import type {
 	ControllerFigures,
 	Leader,
-} from "../../controllers/controller.ts";
-import { keepTrustBundles } from "../../controllers/trust-bundle.ts";
-import { files, names } from "../../injector/names.ts";
-import type { KubeConnection } from "../../kube/connection.ts";
-import type { ObjectClient } from "../../kube/object-client.ts";
-import { resources } from "../../kube/resources.ts";
-import type { WatchMetrics } from "../../kube/watch-metrics.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { deepEqual } from "../../lib/deep-equal.ts";
-import { type Signal, WritableSignal } from "../../lib/signal.ts";
-import type { Logger } from "../../observability/logger.ts";
-import { injectLabel } from "../../reconcilers/injection-registration.ts";
-import type { SeenCopy } from "../../reconcilers/trust-bundle.ts";
-import { sidecarSecretFiles } from "../../xds/sidecar-bootstrap.ts";
-import { runInBackground } from "../lifecycle/background.ts";
-import type { Stops } from "../lifecycle/stops.ts";
+} from "../../../controllers/controller.ts";
+import { keepTrustBundles } from "../../../controllers/trust-bundle.ts";
+import { files, names } from "../../../injector/names.ts";
+import type { KubeConnection } from "../../../kube/connection.ts";
+import type { ObjectClient } from "../../../kube/object-client.ts";
+import { resources } from "../../../kube/resources.ts";
+import type { WatchMetrics } from "../../../kube/watch-metrics.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { deepEqual } from "../../../lib/deep-equal.ts";
+import { type Signal, WritableSignal } from "../../../lib/signal.ts";
+import type { Logger } from "../../../observability/logger.ts";
+import { injectLabel } from "../../../reconcilers/injection-registration.ts";
+import type { SeenCopy } from "../../../reconcilers/trust-bundle.ts";
+import { sidecarSecretFiles } from "../../../xds/sidecar-bootstrap.ts";
+import { runInBackground } from "../../lifecycle/background.ts";
+import type { Stops } from "../../lifecycle/stops.ts";
 import { watchSet } from "./watch-set.ts";
 
 /** Tells a copy from a ConfigMap that is somebody else's and has the same name. */

@@ -1,19 +1,19 @@
-import type { DistributionReader } from "../../controllers/distribution-reader.ts";
-import { ProxyReporter } from "../../controllers/proxy-report.ts";
-import type { Replicas } from "../../controllers/replicas.ts";
-import type { Leader } from "../../kube/leadership.ts";
+import type { DistributionReader } from "../../../controllers/distribution-reader.ts";
+import { ProxyReporter } from "../../../controllers/proxy-report.ts";
+import type { Replicas } from "../../../controllers/replicas.ts";
+import type { Leader } from "../../../kube/leadership.ts";
 import {
 	deleteLeftovers,
 	ReplicaPresence,
-} from "../../kube/replica-reports.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Logger } from "../../observability/logger.ts";
-import type { MetricsRegistry } from "../../observability/metrics.ts";
-import { runInBackground } from "../lifecycle/background.ts";
-import type { Stops } from "../lifecycle/stops.ts";
-import { whenTrue } from "../lifecycle/when-true.ts";
-import type { Pipeline } from "../mesh-pipeline.ts";
-import type { Kube } from "./kube.ts";
+} from "../../../kube/replica-reports.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Logger } from "../../../observability/logger.ts";
+import type { MetricsRegistry } from "../../../observability/metrics.ts";
+import { runInBackground } from "../../lifecycle/background.ts";
+import type { Stops } from "../../lifecycle/stops.ts";
+import { whenTrue } from "../../lifecycle/when-true.ts";
+import type { Pipeline } from "../../mesh-pipeline.ts";
+import type { Kube } from "../kube.ts";
 
 /** What joins, and whom. */
 export interface JoinParts {

@@ -5,30 +5,30 @@
  *           ├─▶ ServingCertificateController ─▶ Secret, ConfigMap   (leader)
  *           └─▶ webhook registration ─▶ webhook configurations      (leader)
  */
-import { validatePath } from "../../admission/http.ts";
-import { mutatePath } from "../../admission/inject-http.ts";
+import { validatePath } from "../../../admission/http.ts";
+import { mutatePath } from "../../../admission/inject-http.ts";
 import type {
 	ControllerFigures,
 	Leader,
-} from "../../controllers/controller.ts";
-import { ServingCertificateController } from "../../controllers/serving-certificate.ts";
-import { followServingSecret } from "../../controllers/serving-material.ts";
-import { servingNames } from "../../controllers/serving-names.ts";
-import { keepWebhookRegistered } from "../../controllers/webhook-registration.ts";
-import type { KubeConnection } from "../../kube/connection.ts";
-import type { ObjectClient } from "../../kube/object-client.ts";
-import { resources } from "../../kube/resources.ts";
-import { serverTime } from "../../kube/server-time.ts";
-import type { WatchMetrics } from "../../kube/watch-metrics.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Signal } from "../../lib/signal.ts";
-import type { TlsMaterial } from "../../lib/tls-material.ts";
-import type { Logger } from "../../observability/logger.ts";
-import type { MetricsRegistry } from "../../observability/metrics.ts";
-import { injection } from "../../reconcilers/injection-registration.ts";
-import { validation } from "../../reconcilers/webhook-registration.ts";
-import { runInBackground } from "../lifecycle/background.ts";
-import type { Stops } from "../lifecycle/stops.ts";
+} from "../../../controllers/controller.ts";
+import { ServingCertificateController } from "../../../controllers/serving-certificate.ts";
+import { followServingSecret } from "../../../controllers/serving-material.ts";
+import { servingNames } from "../../../controllers/serving-names.ts";
+import { keepWebhookRegistered } from "../../../controllers/webhook-registration.ts";
+import type { KubeConnection } from "../../../kube/connection.ts";
+import type { ObjectClient } from "../../../kube/object-client.ts";
+import { resources } from "../../../kube/resources.ts";
+import { serverTime } from "../../../kube/server-time.ts";
+import type { WatchMetrics } from "../../../kube/watch-metrics.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Signal } from "../../../lib/signal.ts";
+import type { TlsMaterial } from "../../../lib/tls-material.ts";
+import type { Logger } from "../../../observability/logger.ts";
+import type { MetricsRegistry } from "../../../observability/metrics.ts";
+import { injection } from "../../../reconcilers/injection-registration.ts";
+import { validation } from "../../../reconcilers/webhook-registration.ts";
+import { runInBackground } from "../../lifecycle/background.ts";
+import type { Stops } from "../../lifecycle/stops.ts";
 import {
 	bundlePlace,
 	registrationWriter,

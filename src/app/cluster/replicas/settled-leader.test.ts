@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { WritableSignal } from "../../lib/signal.ts";
+import { WritableSignal } from "../../../lib/signal.ts";
 import { settledLeader } from "./settled-leader.ts";
 
 describe("settledLeader", () => {

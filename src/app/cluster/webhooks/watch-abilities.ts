@@ -1,11 +1,11 @@
-import type { KubernetesAbilities } from "../../injector/context.ts";
-import { kubernetesAbilities } from "../../injector/kubernetes-abilities.ts";
-import type { KubeConnection } from "../../kube/connection.ts";
-import { serverVersion } from "../../kube/server-version.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { type Signal, WritableSignal } from "../../lib/signal.ts";
-import type { Logger } from "../../observability/logger.ts";
-import type { Stops } from "../lifecycle/stops.ts";
+import type { KubernetesAbilities } from "../../../injector/context.ts";
+import { kubernetesAbilities } from "../../../injector/kubernetes-abilities.ts";
+import type { KubeConnection } from "../../../kube/connection.ts";
+import { serverVersion } from "../../../kube/server-version.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { type Signal, WritableSignal } from "../../../lib/signal.ts";
+import type { Logger } from "../../../observability/logger.ts";
+import type { Stops } from "../../lifecycle/stops.ts";
 
 /** How often an API server is asked, which may have become a newer one; and how soon when it did not answer. Milliseconds. */
 const askAgainMs = { known: 600_000, failed: 1000 } as const;

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { parseAddress, parseAdminListen, parseSource } from "./parse-places.ts";
+import { parseAddress, parseAdminListen, parseSource } from "./places.ts";
 
 describe("parseSource", () => {
 	it("takes everything after the first colon as the path", () => {

@@ -1,12 +1,12 @@
-import type { ObjectRef } from "../../api/object-ref.ts";
-import { objectKey } from "../../api/object-ref.ts";
-import type { ApiObject } from "../../api/objects.ts";
-import type { DistributionReader } from "../../controllers/distribution-reader.ts";
-import type { MeshState } from "../../controllers/mesh.ts";
-import type { Replicas } from "../../controllers/replicas.ts";
-import type { Signal } from "../../lib/signal.ts";
-import { mergeReports } from "../../reconcilers/proxy-report.ts";
-import { refKey } from "../../store/ref-key.ts";
+import type { ObjectRef } from "../../../api/object-ref.ts";
+import { objectKey } from "../../../api/object-ref.ts";
+import type { ApiObject } from "../../../api/objects.ts";
+import type { DistributionReader } from "../../../controllers/distribution-reader.ts";
+import type { MeshState } from "../../../controllers/mesh.ts";
+import type { Replicas } from "../../../controllers/replicas.ts";
+import type { Signal } from "../../../lib/signal.ts";
+import { mergeReports } from "../../../reconcilers/proxy-report.ts";
+import { refKey } from "../../../store/ref-key.ts";
 
 /** Where the whole is put together from. */
 export interface ReplicaDistributionParts {

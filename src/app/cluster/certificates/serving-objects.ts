@@ -1,18 +1,18 @@
 /*
  * The objects on the API server that the serving certificate lives in: how they are watched, and how they are written.
  */
-import { isRecord } from "../../api/fields.ts";
-import type { ServingWriter } from "../../controllers/serving-certificate.ts";
+import { isRecord } from "../../../api/fields.ts";
+import type { ServingWriter } from "../../../controllers/serving-certificate.ts";
 import {
 	bundleKey,
 	parseBundle,
 	parseServingSecret,
 	printServingSecret,
-} from "../../controllers/serving-secret.ts";
-import type { WebhookRegistrationParts } from "../../controllers/webhook-registration.ts";
-import type { ObjectClient } from "../../kube/object-client.ts";
-import { resources } from "../../kube/resources.ts";
-import type { SeenRegistration } from "../../reconcilers/webhook-registration.ts";
+} from "../../../controllers/serving-secret.ts";
+import type { WebhookRegistrationParts } from "../../../controllers/webhook-registration.ts";
+import type { ObjectClient } from "../../../kube/object-client.ts";
+import { resources } from "../../../kube/resources.ts";
+import type { SeenRegistration } from "../../../reconcilers/webhook-registration.ts";
 import type { WatchedObjectOptions } from "./watch-object.ts";
 
 /** Names of the objects, and of us as the writer of their fields. */
