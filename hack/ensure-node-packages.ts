@@ -6,6 +6,7 @@
  * install, and nothing on the machine is touched.
  */
 import { delimiter, join } from "node:path";
+import { NoNodeHere } from "./cluster/node/no-node-here.ts";
 import { aptInstall, hasApt } from "./programs/apt.ts";
 import { lastComplaintOf } from "./programs/complaint-of.ts";
 import { isExecutable } from "./programs/is-executable.ts";
@@ -55,7 +56,7 @@ export async function ensureNodePackages(
 	places = PLACES,
 ): Promise<NodePackages> {
 	if (process.platform !== "linux" || process.getuid?.() !== 0) {
-		throw new MissingPrerequisite(
+		throw new NoNodeHere(
 			"A node on this machine needs Linux and root: it makes namespaces, mounts and cgroups. Run this as root, or start a Docker daemon and install kind.",
 		);
 	}

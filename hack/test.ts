@@ -4,7 +4,8 @@
  * `fast` is what needs no Envoy and no process of its own; `all` is everything
  * but the tiers that have their own command; `apiserver` is what needs a real
  * Kubernetes API server, which all its files share; `kind` what needs pods that
- * run, in a cluster that they share. What is found is run: a file without a test
+ * run, in a cluster that they share; where the machine can hold none, its files
+ * are skipped, and it is said why. What is found is run: a file without a test
  * is a failure. The last line says `N passed, N failed`.
  *
  * With `--again`, a few files with real programs that failed while they shared
@@ -17,6 +18,7 @@ import { join } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { ControlPlane } from "./cluster/control-plane.ts";
 import { installCrds } from "./cluster/install-crds.ts";
+import { NoNodeHere } from "./cluster/node/no-node-here.ts";
 import { startClusterWithNode } from "./cluster/node/start-cluster.ts";
 import { ensureEnvoy } from "./ensure-envoy.ts";
 import { ensureKubernetes } from "./ensure-kubernetes.ts";
@@ -107,6 +109,8 @@ const results: RanFile[] = [];
 const unsteady: RanFile[] = [];
 /** Why the live tests could not run at all. */
 let setupFailure: string | undefined;
+/** Why this machine cannot run them. */
+let setupSkip: string | undefined;
 /** Where the API server keeps its logs, if one runs. */
 let clusterDir: string | undefined;
 if (tierName === "apiserver") await withCluster(runGroups);
@@ -196,7 +200,9 @@ async function withStarted(
 				cluster.crash,
 			])) ?? setupFailure;
 	} catch (error) {
-		setupFailure = error instanceof Error ? error.message : String(error);
+		const why = error instanceof Error ? error.message : String(error);
+		if (error instanceof NoNodeHere) setupSkip = why;
+		else setupFailure = why;
 		// Before anything was started there is nothing to read.
 		if (clusterDir !== undefined && readdirSync(clusterDir).length === 0) {
 			await rm(clusterDir, { recursive: true });
@@ -254,6 +260,8 @@ function printSummary(): void {
 		for (const { file } of unsteady) console.log(`  ${relative(file)}`);
 	}
 	const skipped = results.flatMap((result) => result.skipped);
+	if (setupSkip !== undefined)
+		skipped.push(...found.map((file) => `${file}: ${setupSkip}`));
 	if (skipped.length > 0) {
 		console.log(`\nNot run here:`);
 		for (const title of skipped) console.log(`  ${title}`);
@@ -271,11 +279,13 @@ function printSummary(): void {
 	console.log(
 		`\n${results.length} files in ${((performance.now() - startMs) / 1000).toFixed(1)} s`,
 	);
-	if (passed + failures === 0) console.log("No test was found.");
+	if (passed + failures + skipped.length === 0)
+		console.log("No test was found.");
 	console.log(
 		`${passed} passed, ${failures} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`,
 	);
-	process.exitCode = failures > 0 || passed === 0 ? 1 : 0;
+	const didNothing = passed === 0 && setupSkip === undefined;
+	process.exitCode = failures > 0 || didNothing ? 1 : 0;
 }
 
 function relative(file: string): string {

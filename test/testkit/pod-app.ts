@@ -6,12 +6,13 @@
  *   pod-app.ts tcp HOST PORT          prints what comes first, without having said anything
  *   pod-app.ts grpc URL               prints the status in the trailers, and the answer
  *   pod-app.ts load RATE URL...       asks so many times a second, one URL after the other, until it is told to stop; prints what came
+ *   pod-app.ts hold URL               asks once, and says when the connection has ended
  *   pod-app.ts measure URL TIMES      asks one time after the other on one connection; prints how many microseconds each took
  */
 import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { Agent, createServer, get } from "node:http";
+import { Agent, createServer, get, type IncomingMessage } from "node:http";
 import {
 	connect as connectHttp2,
 	createServer as createHttp2,
@@ -32,6 +33,12 @@ export interface Seen {
 export interface Load {
 	readonly sent: number;
 	readonly ok: number;
+	/**
+	 * How many of these were sent a second time: the other side closed the idle
+	 * connection that they were written to just then, which no client without a
+	 * proxy can know; every careful one does this.
+	 */
+	readonly resent: number;
 	/** The sentences or statuses of the rest, with how often. */
 	readonly failures: Readonly<Record<string, number>>;
 	/** How many each pod answered. */
@@ -76,6 +83,9 @@ if (import.meta.main) {
 			break;
 		case "load":
 			await load(Number(first), process.argv.slice(4));
+			break;
+		case "hold":
+			await hold(first);
 			break;
 		case "measure":
 			await measure(first, Number(second));
@@ -128,6 +138,9 @@ function serve(): void {
 	console.log("serving");
 }
 
+/** A connection that had been used before was ended before anything was answered. */
+class ClosedMeanwhile extends Error {}
+
 async function ask(
 	url: string,
 	headers: Readonly<Record<string, string>> = {},
@@ -139,7 +152,13 @@ async function ask(
 		readonly status: number;
 		readonly body: string;
 	}>();
-	request.on("error", reject);
+	request.on("error", (error: NodeJS.ErrnoException) =>
+		reject(
+			request.reusedSocket && error.code === "ECONNRESET"
+				? new ClosedMeanwhile(error.message)
+				: error,
+		),
+	);
 	request.on("response", (response) => {
 		text(response).then(
 			(body) => resolve({ status: response.statusCode ?? 0, body }),
@@ -165,6 +184,17 @@ async function grpc(url: string): Promise<void> {
 	const body = await text(stream);
 	session.close();
 	console.log(`${String(trailers["grpc-status"])} ${body}`);
+}
+
+async function hold(url: string): Promise<void> {
+	const agent = new Agent({ keepAlive: true });
+	const request = get(url, { agent });
+	const [response] = (await once(request, "response")) as [IncomingMessage];
+	const closed = once(response.socket, "close");
+	await text(response);
+	console.log("open");
+	await closed;
+	console.log("closed");
 }
 
 async function measure(url: string, times: number): Promise<void> {
@@ -199,12 +229,17 @@ async function load(rate: number, urls: readonly string[]): Promise<void> {
 	const pods: Record<string, number> = {};
 	let sent = 0;
 	let ok = 0;
+	let resent = 0;
 	let slowestMs = 0;
 	const running = new Set<Promise<void>>();
 	const one = async (url: string): Promise<void> => {
 		const startMs = performance.now();
 		try {
-			const { status, body } = await ask(url, {}, agent);
+			const { status, body } = await ask(url, {}, agent).catch((error) => {
+				if (!(error instanceof ClosedMeanwhile)) throw error;
+				resent += 1;
+				return ask(url);
+			});
 			slowestMs = Math.max(slowestMs, Math.round(performance.now() - startMs));
 			if (status !== 200) throw new Error(`${status} ${body}`);
 			const { pod } = JSON.parse(body) as Seen;
@@ -217,7 +252,9 @@ async function load(rate: number, urls: readonly string[]): Promise<void> {
 		}
 	};
 	const startMs = performance.now();
+	let isOver = false;
 	const sendDue = (): void => {
+		if (isOver) return;
 		const due = ((performance.now() - startMs) / 1000) * rate;
 		for (; sent < due; sent += 1) {
 			const call = one(urls[sent % urls.length] ?? "").then(() => {
@@ -232,8 +269,9 @@ async function load(rate: number, urls: readonly string[]): Promise<void> {
 	process.stdin.resume();
 	await once(process.stdin, "end");
 	clearInterval(timer);
+	isOver = true;
 	await Promise.all(running);
 	agent.destroy();
-	const result: Load = { sent, ok, failures, pods, slowestMs };
+	const result: Load = { sent, ok, resent, failures, pods, slowestMs };
 	console.log(JSON.stringify(result));
 }

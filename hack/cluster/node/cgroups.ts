@@ -31,7 +31,9 @@ export async function makeCgroup(name: string): Promise<void> {
 		await weigh(join(ROOT, name, "cpu.weight"), 100);
 		return;
 	}
-	for (const hierarchy of await hierarchies()) {
+	const found = await hierarchies();
+	if (found.length === 0) throw new Error(`There are none in ${ROOT}.`);
+	for (const hierarchy of found) {
 		const group = join(hierarchy, name);
 		await mkdir(group);
 		// Without processors and memory of its own a group takes no process.
