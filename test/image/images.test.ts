@@ -324,10 +324,13 @@ describe("the container images", function () {
 						({ digest }) => `ADD blobs/${digest.replace(":", "/")} /`,
 					),
 				);
-				const { User, Entrypoint, Env } = configOf(name).config;
+				const { User, Entrypoint, Env, Labels } = configOf(name).config;
 				expect(lines).include.members([
 					`USER ${User}`,
 					`ENTRYPOINT ${JSON.stringify(Entrypoint)}`,
+					...Object.entries(Labels).map(
+						([label, value]) => `LABEL ${label}=${JSON.stringify(value)}`,
+					),
 				]);
 				expect(
 					lines
