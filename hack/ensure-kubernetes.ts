@@ -87,6 +87,14 @@ const PROGRAMS = {
 		module: "helm.sh/helm/v4",
 		folder: "helm",
 	},
+	promtool: {
+		package: "github.com/prometheus/prometheus/cmd/promtool",
+		source: join(MODULE, "promtool"),
+		module: "github.com/prometheus/prometheus",
+		folder: "promtool",
+		// It asks no clouds what there is to scrape, and their libraries are most of it.
+		tags: "remove_all_sd",
+	},
 	pause: {
 		package: "./pause",
 		source: MODULE,
@@ -111,7 +119,7 @@ const NODE = [
 ] as const;
 const OURS = ["coredns", "pause", "probe"] as const;
 /** What a folder of programs need not have. */
-const ALWAYS_BUILT: readonly string[] = [...OURS, "helm"];
+const ALWAYS_BUILT: readonly string[] = [...OURS, "helm", "promtool"];
 
 /** Where the programs of a control plane are. */
 export type KubernetesPrograms = Readonly<
@@ -119,7 +127,9 @@ export type KubernetesPrograms = Readonly<
 >;
 
 /** Where the programs of a cluster with a node are. */
-export type NodePrograms = Readonly<Record<Exclude<Program, "helm">, string>>;
+export type NodePrograms = Readonly<
+	Record<Exclude<Program, "helm" | "promtool">, string>
+>;
 
 /** The paths of a control plane's programs, after building what is missing. Throws `MissingPrerequisite`. */
 export async function ensureKubernetes(
@@ -143,6 +153,11 @@ export async function ensureProbe(signal?: AbortSignal): Promise<string> {
 /** The path of Helm, which tries the chart, after building it. Throws `MissingPrerequisite`. */
 export async function ensureHelm(signal?: AbortSignal): Promise<string> {
 	return (await ensureAll(["helm"], signal)).helm;
+}
+
+/** The path of Prometheus' checker of metrics and alerts, after building it. Throws `MissingPrerequisite`. */
+export async function ensurePromtool(signal?: AbortSignal): Promise<string> {
+	return (await ensureAll(["promtool"], signal)).promtool;
 }
 
 async function ensureAll<P extends Program>(

@@ -33,11 +33,14 @@ const EDITS: Readonly<Record<string, readonly Edit[]>> = {
         app.kubernetes.io/part-of: lateen
         {{- with .Values.podLabels }}
         {{- toYaml . | nindent 8 }}
-        {{- end }}
-      {{- with .Values.podAnnotations }}
-      annotations:
+        {{- end }}`,
+		},
+		{
+			lines: "        prometheus.io/path: /metrics",
+			become: `$&
+        {{- with .Values.podAnnotations }}
         {{- toYaml . | nindent 8 }}
-      {{- end }}`,
+        {{- end }}`,
 		},
 		{
 			lines: "      serviceAccountName: lateen",

@@ -1,5 +1,5 @@
-// The version of promtool that checks metrics, alerts and dashboards; built by ../ensure-kubernetes.ts.
-module lateen.dev/hack/promtool
+// The version of promtool that checks metrics, alerts and dashboards; built by ../../ensure-kubernetes.ts.
+module lateen.dev/hack/cluster/promtool
 
 go 1.26.7
 
