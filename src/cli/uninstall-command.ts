@@ -28,7 +28,7 @@ export const uninstallCommand = defineCommand(
 			"Without --yes it only prints what it would delete. Webhooks go first, so that nobody waits for an answer of what is gone; then the replicas; then what they wrote, wherever it is, and the rest of the manifests with the namespace. Nothing of it has a finalizer, so nothing is waited for but the end of the replicas, and for that not for long.",
 			"Meshes, RouteRules and ExternalServices stay with their kinds, and a later installation takes them up. With --crds they go, too: when there are any it asks first, and goes on after `yes` on the standard input.",
 			"Pods keep their proxies, which keep what they had, until they are made anew: `kubectl rollout restart` of what makes them, best before.",
-			"Exit codes: 0 it is done; 1 it was not wanted, or another namespace has the installation; 3 something could not be deleted, and everything else was.",
+			"Exit codes: 0 it is done; 1 it was not wanted, another namespace has the installation, or Helm has to begin; 3 something could not be deleted, and everything else was.",
 		],
 		options: {
 			yes: { type: "boolean", help: "Do it" },
@@ -76,6 +76,12 @@ export const uninstallCommand = defineCommand(
 			say(...notes(plan, crds));
 			return exitCode.ok;
 		}
+		if (plan.helmRelease !== undefined) {
+			say(
+				`lateen uninstall: It was installed by Helm, which would go on taking it for installed. Say \`helm uninstall ${plan.helmRelease} --namespace ${namespace}\`, and then this again for what that leaves. Nothing was deleted.`,
+			);
+			return exitCode.negative;
+		}
 		if (crds && !(await isAgreed(plan, terminal))) {
 			say("Nothing was deleted.");
 			return exitCode.negative;
@@ -92,10 +98,14 @@ function printDoomed({ resource, at }: Doomed): string {
 }
 
 function notes(
-	{ usersObjects, crds, injectedPods }: UninstallPlan,
+	{ usersObjects, crds, injectedPods, helmRelease }: UninstallPlan,
 	withCrds: boolean,
 ): readonly string[] {
 	const sentences: string[] = [];
+	if (helmRelease !== undefined)
+		sentences.push(
+			`It was installed by Helm, which has to begin: \`helm uninstall ${helmRelease}\`.`,
+		);
 	if (!withCrds && crds.length > 0)
 		sentences.push(
 			`The CRDs stay${usersObjects.size > 0 ? `, with ${printCounts(usersObjects)}` : ""}; --crds takes them, too.`,

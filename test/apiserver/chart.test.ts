@@ -214,7 +214,7 @@ describe("the Helm chart", function () {
 		);
 		const { labels, annotations } = recordIn(pod, "metadata");
 		expect(labels).to.include({ app: "lateen", team: "mesh" });
-		expect(annotations).to.deep.equal({ note: "1" });
+		expect(annotations).to.include({ note: "1" });
 		const spec = recordIn(pod, "spec");
 		const { imagePullSecrets, nodeSelector, tolerations, affinity } = values;
 		expect(spec).to.deep.include({
@@ -384,6 +384,11 @@ describe("the Helm chart", function () {
 		});
 
 		it("leaves CRDs and rules when it is removed, and `lateen uninstall` takes away the rest", async () => {
+			const early = await runLateen(["uninstall", "--yes"], {
+				environment: { KUBECONFIG: cluster.kubeconfig },
+			});
+			expect(early.code).to.equal(1);
+			expect(early.err).to.include("helm uninstall lateen");
 			await inCluster("uninstall", "lateen", "-n", system);
 			expect(await kubectl(cluster, ["get", "routerules"])).to.include("kept");
 			expect(

@@ -33,6 +33,8 @@ export interface UninstallPlan {
 	readonly strangers: readonly string[];
 	/** How many pods have a proxy. */
 	readonly injectedPods: number;
+	/** Helm's name for the installation, when it was made by Helm and Helm has not removed it. */
+	readonly helmRelease: string | undefined;
 }
 
 /** Kinds that people write. */
@@ -121,7 +123,19 @@ export async function planUninstall(
 		usersObjects,
 		strangers,
 		injectedPods: injected.length,
+		helmRelease: await helmReleaseIn(client, namespace),
 	};
+}
+
+/** Helm says on each object which release it belongs to. */
+async function helmReleaseIn(
+	client: ObjectClient,
+	namespace: string,
+): Promise<string | undefined> {
+	const at = { namespace, name: "lateen" };
+	const found = await findObject(client, installResources.Deployment, at);
+	const { annotations } = recordIn(found, "metadata");
+	return textIn(annotations, "meta.helm.sh/release-name") || undefined;
 }
 
 /** The namespace that the roles of the cluster are bound in, when it is another than this. */
