@@ -59,7 +59,8 @@ export function measureStorm(options: StormOptions): Promise<StormCost> {
 			await sleep(pauseMs, undefined, { signal });
 		}
 
-		const spent = () => server.metric("lateen_status_decision_seconds_total");
+		const spent = () =>
+			server.metric('lateen_controller_work_seconds_sum{controller="status"}');
 		const spentBeforeAll = await spent();
 		watch.taken();
 		const many = Math.min(rules, streams);

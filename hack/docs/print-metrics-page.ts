@@ -11,7 +11,7 @@ const chapters = [
 	{
 		heading: "Mesh, statuses and other controllers",
 		about:
-			"Each loop that looks after something. The label `controller` names it: `mesh` builds the mesh, `status` decides statuses, and the others write to Kubernetes.",
+			"Each loop that looks after something. The label `controller` names it: `mesh` builds the mesh, `status` decides statuses, `proxy-report` tells other replicas, and the others write to Kubernetes.",
 		of: /^src\/(controllers|reconcilers)\//,
 	},
 	{

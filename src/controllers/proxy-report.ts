@@ -34,6 +34,7 @@ import { HeldOffCall } from "./held-off-call.ts";
 import type { HoldOff } from "./hold-off.ts";
 import type { MeshState } from "./mesh.ts";
 import { changedOwnObjects, ownObjectAt } from "./own-objects.ts";
+import { QueueFigures } from "./queue-figures.ts";
 import { SpacedCall } from "./spaced-call.ts";
 import { type FormsReader, noForms } from "./told-forms.ts";
 
@@ -99,6 +100,7 @@ export class ProxyReporter {
 	readonly #pace: ReportPace;
 	readonly #allowance: TokenBucket;
 	readonly #decision: HeldOffCall;
+	readonly #queue: QueueFigures;
 	/** A look at every object: not for each proxy of a thousand that come at once. */
 	readonly #sweep: SpacedCall;
 	readonly #writes: Counter;
@@ -139,6 +141,11 @@ export class ProxyReporter {
 		this.#sweep = new SpacedCall(clock, this.#pace.progressMs, () =>
 			this.#markAll(changedOwnObjects(undefined, this.#objects)),
 		);
+		this.#queue = new QueueFigures(metrics, {
+			controller: "proxy-report",
+			depth: () => this.#dirty.size,
+			clock,
+		});
 		this.#writes = metrics.counter(
 			"lateen_report_writes_total",
 			"Reports to other replicas that were written.",
@@ -222,13 +229,16 @@ export class ProxyReporter {
 	#mark(ref: ObjectRef): void {
 		if (!isOwnKind(ref.kind)) return;
 		this.#dirty.set(refKey(ref), ref);
+		this.#queue.added();
 		if (this.#isPublished) this.#decision.ask();
 	}
 
 	#decide(): void {
+		this.#queue.began();
 		const dirty = this.#dirty;
 		this.#dirty = new Map();
 		for (const [key, ref] of dirty) this.#decideOne(key, ref);
+		this.#queue.ended();
 		this.#scheduleLate();
 	}
 

@@ -29,6 +29,7 @@ import { HeldOffCall } from "./held-off-call.ts";
 import type { HoldOff } from "./hold-off.ts";
 import type { MeshState } from "./mesh.ts";
 import { changedOwnObjects, ownObjectAt } from "./own-objects.ts";
+import { QueueFigures } from "./queue-figures.ts";
 import { SpacedCall } from "./spaced-call.ts";
 import { StatusOutbox } from "./status-outbox.ts";
 
@@ -95,7 +96,7 @@ export class StatusController {
 	/** A look at every object: not for each proxy of a thousand that come at once. */
 	readonly #sweep: SpacedCall;
 	readonly #evaluations: Counter;
-	readonly #spent: Counter;
+	readonly #queue: QueueFigures;
 	readonly #stops: (() => void)[] = [];
 	readonly #said = new Map<string, Said>();
 	/** Objects to look at again. */
@@ -138,10 +139,11 @@ export class StatusController {
 			"lateen_status_decisions_total",
 			"Decisions about the status of one object.",
 		);
-		this.#spent = metrics.counter(
-			"lateen_status_decision_seconds_total",
-			"Time spent on decisions about statuses.",
-		);
+		this.#queue = new QueueFigures(metrics, {
+			controller: "status",
+			depth: () => this.#dirty.size,
+			clock,
+		});
 		this.#stops.push(
 			inputs.invalid.subscribe(() => this.#takeInvalid()),
 			inputs.objects.subscribe(() => this.#takeObjects()),
@@ -226,6 +228,7 @@ export class StatusController {
 	#mark(ref: ObjectRef): void {
 		if (!isOwnKind(ref.kind)) return;
 		this.#dirty.set(refKey(ref), ref);
+		this.#queue.added();
 		this.#schedule();
 	}
 
@@ -235,13 +238,13 @@ export class StatusController {
 	}
 
 	#decide(): void {
-		const startMs = this.#parts.clock.monotonicMs();
+		this.#queue.began();
 		const dirty = this.#dirty;
 		this.#dirty = new Map();
 		const gone: ObjectRef[] = [];
 		for (const [key, ref] of dirty)
 			if (!this.#decideOne(key, ref)) gone.push(ref);
-		this.#spent.add((this.#parts.clock.monotonicMs() - startMs) / 1000);
+		this.#queue.ended();
 		if (gone.length > 0) this.#parts.statuses.forget(gone);
 		this.#scheduleLate();
 		this.#outbox.write();

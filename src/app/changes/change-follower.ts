@@ -9,6 +9,7 @@
  * change has touched, so following costs nothing per proxy and nothing per resource.
  */
 import type { ObjectRef } from "../../api/object-ref.ts";
+import { isOwnKind } from "../../api/own-kinds.ts";
 import type { ObjectStatus } from "../../api/status.ts";
 import { conditionOf } from "../../api/status.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -57,12 +58,6 @@ const maxObjects = 200;
 const lateMs = 30_000;
 /** A status that is not written by then is not waited for: it waits for proxies of other replicas, or others write it. Milliseconds. */
 const unwrittenMs = 10_000;
-
-const kindsWithStatus: ReadonlySet<string> = new Set([
-	"ExternalService",
-	"Mesh",
-	"RouteRule",
-]);
 
 /** Follows changes; see the head of this file. Memory is bounded. */
 export class ChangeFollower implements Disposable {
@@ -140,7 +135,7 @@ export class ChangeFollower implements Disposable {
 		change.proxies = this.#parts.proxies();
 		this.#reached(change, "built", change.generatedMs);
 		for (const object of change.objects) {
-			if (!kindsWithStatus.has(object.kind)) continue;
+			if (!isOwnKind(object.kind)) continue;
 			// What is gone has no status.
 			if (generationOf(object) === undefined) continue;
 			const key = `${object.kind}/${object.key}`;
