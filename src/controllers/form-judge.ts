@@ -57,11 +57,9 @@ export class FormJudge {
 		this.#accepted.forget(key);
 	}
 
-	/** A proxy has accepted a resource. */
-	accept(said: Acceptance, resource: JudgedResource): void {
+	/** A proxy has accepted resources: thousands at a time, most of which others have accepted before. */
+	accept(said: Acceptance): void {
 		const { software, type } = said;
-		const { version, origins } = resource;
-		if (!origins.some(({ kind }) => isHeldKind(kind))) return;
 		// What one proxy is asked about is in an edition of its own.
 		const asked = this.#parts.retries.isAsked(said.proxy) ? said.proxy : "";
 		const place = `${software} ${type} ${asked}`;
@@ -70,8 +68,16 @@ export class FormJudge {
 			seen = new Set();
 			this.#seen.set(place, seen);
 		}
-		if (seen.has(version)) return;
-		seen.add(version);
+		for (const resource of said.resources) {
+			if (seen.has(resource.version)) continue;
+			seen.add(resource.version);
+			this.#acceptOne(said, resource);
+		}
+	}
+
+	#acceptOne(said: Acceptance, { version, origins }: JudgedResource): void {
+		if (!origins.some(({ kind }) => isHeldKind(kind))) return;
+		const { software, type } = said;
 		for (const ref of origins) {
 			const known = this.#parts.known.all.get(refKey(ref));
 			if (known?.absolveVersion(software, version))

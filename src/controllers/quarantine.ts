@@ -220,8 +220,7 @@ export class Quarantine {
 				this.#meet(verdict.software, verdict.proxy);
 				return;
 			case "accepted":
-				for (const resource of verdict.resources)
-					this.#judge.accept(verdict, resource);
+				this.#judge.accept(verdict);
 				return;
 			case "refused":
 				this.#opinion.refused(verdict);

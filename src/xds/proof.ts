@@ -32,8 +32,8 @@ export class Proof {
 	/** Whether a proxy with this one's software has accepted the resource, or nothing about it needs a proof. */
 	has(proxy: Proxy, resource: Resource): boolean {
 		return (
-			!needsProof(resource) ||
-			this.#accepted.get(proxy.software ?? "")?.has(resource.version) === true
+			this.#accepted.get(proxy.software ?? "")?.has(resource.version) ===
+				true || !needsProof(resource)
 		);
 	}
 
@@ -47,12 +47,13 @@ export class Proof {
 		const software = proxy.software ?? "";
 		let accepted = this.#accepted.get(software);
 		for (const resource of resources) {
-			if (!needsProof(resource)) continue;
+			const { version } = resource;
+			if (accepted?.has(version) === true || !needsProof(resource)) continue;
 			if (accepted === undefined) {
 				accepted = new Set();
 				this.#accepted.set(software, accepted);
 			}
-			accepted.add(resource.version);
+			accepted.add(version);
 			if (accepted.size <= this.#max) continue;
 			for (const oldest of accepted) {
 				accepted.delete(oldest);

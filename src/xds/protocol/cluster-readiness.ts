@@ -34,7 +34,16 @@ export class ClusterReadiness {
 
 	/** Whether one of these must wait. */
 	oneMustWait(resources: SharedSet): boolean {
+		if (this.#hasAll()) return false;
 		return clustersOf(resources).some((name) => this.#isAwaited(name));
+	}
+
+	/** Whether the proxy can use every cluster that there is. */
+	#hasAll(): boolean {
+		const { inFlight, held } = this.#types.cluster;
+		if (inFlight !== undefined || this.#cold.size > 0) return false;
+		const { shared, others } = this.#resources.split("cluster");
+		return held.includesAll(shared) && others.every((name) => held.has(name));
 	}
 
 	#isAwaited(cluster: string): boolean {

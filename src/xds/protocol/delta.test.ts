@@ -1,21 +1,17 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import {
-	type MemoryChange,
+	deltaRequest,
+	type SentDelta,
+	sentDeltas,
+} from "../../../test/testkit/delta-talk.ts";
+import {
+	changesOf,
 	MemoryResources,
 	resource,
 } from "../../../test/testkit/memory-resources.ts";
-import { DeltaDiscoveryResponseSchema } from "../../gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
 import type { ResourceType } from "../resource-type.ts";
 import type { RequestOutcome } from "./delivery.ts";
 import { type DeltaRequest, DeltaStream } from "./delta.ts";
-
-/** A response in short: `name@version`, and `-name` for what was removed. */
-interface Sent {
-	readonly type: ResourceType;
-	readonly nonce: string;
-	readonly body: readonly string[];
-}
 
 /** A delta stream with hand-made resources and time. */
 class Conversation {
@@ -38,57 +34,17 @@ class Conversation {
 	}
 
 	changeAll(all: { readonly [T in ResourceType]?: readonly string[] }): this {
-		const changes: MemoryChange[] = [];
-		for (const [key, names] of Object.entries(all)) {
-			const type = key as ResourceType;
-			for (const name of names) {
-				const [put = "", version] = name.split("@");
-				changes.push(
-					name.startsWith("-")
-						? { type, remove: name.slice(1) }
-						: { type, put: resource(put, version) },
-				);
-			}
-		}
-		this.resources.change(changes);
+		this.resources.change(changesOf(all));
 		return this;
 	}
 
 	ask(type: ResourceType, request: Partial<DeltaRequest> = {}): RequestOutcome {
-		return this.state.request(
-			{
-				type,
-				subscribe: [],
-				unsubscribe: [],
-				initialVersions: new Map(),
-				nonce: "",
-				error: undefined,
-				...request,
-			},
-			this.nowMs,
-		);
+		return this.state.request(deltaRequest({ type, ...request }), this.nowMs);
 	}
 
 	/** Everything that can be sent now. */
-	sent(): readonly Sent[] {
-		const all: Sent[] = [];
-		for (;;) {
-			const outgoing = this.state.next(this.nowMs);
-			if (outgoing === undefined) return all;
-			const message = fromBinary(
-				DeltaDiscoveryResponseSchema,
-				Buffer.concat(outgoing.parts),
-			);
-			expect(message.nonce).to.equal(outgoing.nonce);
-			all.push({
-				type: outgoing.type,
-				nonce: outgoing.nonce,
-				body: [
-					...message.resources.map(({ name, version }) => `${name}@${version}`),
-					...message.removedResources.map((name) => `-${name}`),
-				],
-			});
-		}
+	sent(): readonly SentDelta[] {
+		return sentDeltas(this.state, this.nowMs);
 	}
 
 	/** What can be sent now, without nonces, as `type: body`. */
@@ -110,7 +66,7 @@ class Conversation {
 	}
 }
 
-function only(sent: readonly Sent[]): Sent {
+function only(sent: readonly SentDelta[]): SentDelta {
 	expect(sent).to.have.length(1);
 	const [one] = sent;
 	if (one === undefined) throw new Error("Nothing was sent.");

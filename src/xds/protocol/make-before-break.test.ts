@@ -1,19 +1,21 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import {
+	deltaRequest,
+	type SentDelta,
+	sentDeltas,
+} from "../../../test/testkit/delta-talk.ts";
 import {
 	type MemoryChange,
 	MemoryResources,
 	resource,
 } from "../../../test/testkit/memory-resources.ts";
-import { DeltaDiscoveryResponseSchema } from "../../gen/envoy/envoy/service/discovery/v3/discovery_pb.js";
 import type { ResourceType } from "../resource-type.ts";
 import { DeltaStream } from "./delta.ts";
 
 const removalDelayMs = 10_000;
 
-interface Sent {
-	readonly type: ResourceType;
-	readonly nonce: string;
+/** What was sent, with it as `type name@version -name`. */
+interface Sent extends SentDelta {
 	readonly text: string;
 }
 
@@ -57,41 +59,16 @@ class Proxy {
 		this.#request({ type, nonce, error });
 	}
 
-	#request(request: {
-		readonly type: ResourceType;
-		readonly nonce: string;
-		readonly subscribe?: readonly string[];
-		readonly error?: string | undefined;
-	}): void {
-		this.state.request(
-			{
-				subscribe: [],
-				unsubscribe: [],
-				initialVersions: new Map(),
-				error: undefined,
-				...request,
-			},
-			this.nowMs,
-		);
+	#request(request: Parameters<typeof deltaRequest>[0]): void {
+		this.state.request(deltaRequest(request), this.nowMs);
 	}
 
 	/** What can be sent now. */
 	sent(): readonly Sent[] {
-		const all: Sent[] = [];
-		for (;;) {
-			const outgoing = this.state.next(this.nowMs);
-			if (outgoing === undefined) return all;
-			const { type, nonce, parts } = outgoing;
-			const message = fromBinary(
-				DeltaDiscoveryResponseSchema,
-				Buffer.concat(parts),
-			);
-			const names = [
-				...message.resources.map(({ name, version }) => `${name}@${version}`),
-				...message.removedResources.map((name) => `-${name}`),
-			];
-			all.push({ type, nonce, text: `${type} ${names.join(" ")}` });
-		}
+		return sentDeltas(this.state, this.nowMs).map((one) => ({
+			...one,
+			text: `${one.type} ${one.body.join(" ")}`,
+		}));
 	}
 
 	said(): readonly string[] {
@@ -247,14 +224,11 @@ describe("a cluster at which nothing points any more", () => {
 			{ maxNames: 100, maxKept: 100, removalDelayMs },
 			0,
 		);
-		const request = {
-			type: "cluster" as const,
-			subscribe: [],
-			unsubscribe: [],
+		const request = deltaRequest({
+			type: "cluster",
 			initialVersions: new Map([["z", "1"]]),
-			error: undefined,
-		};
-		stream.request({ ...request, nonce: "" }, 0);
+		});
+		stream.request(request, 0);
 		const nonce = stream.next(0)?.nonce ?? "";
 		expect(stream.next(60_000)).to.equal(undefined);
 		expect(stream.next(120_000)).to.equal(undefined);

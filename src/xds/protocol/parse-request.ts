@@ -18,6 +18,36 @@ export interface ParsedRequest<Request> {
 	readonly request: Request | undefined;
 }
 
+/** Requests that are so large ask for what many proxies ask for; larger ones than any mesh needs are not kept. */
+const largeBytes = { min: 4096, max: 1024 * 1024 };
+
+/** Large requests that are kept: one for each type, and some for proxies that differ. */
+const keptRequests = 8;
+
+/**
+ * Makes a function that reads a large request once when many proxies send the
+ * same, and answers the same message for all of them.
+ */
+export function parseOnce<Request>(
+	parse: (bytes: Uint8Array) => ParsedRequest<Request> | undefined,
+): (bytes: Uint8Array) => ParsedRequest<Request> | undefined {
+	let kept: readonly {
+		readonly bytes: Uint8Array;
+		readonly message: ParsedRequest<Request>;
+	}[] = [];
+	return (bytes) => {
+		const { length } = bytes;
+		if (length < largeBytes.min || length > largeBytes.max) return parse(bytes);
+		const known = kept.find((one) => Buffer.compare(one.bytes, bytes) === 0);
+		if (known !== undefined) return known.message;
+		const message = parse(bytes);
+		// The first request of a stream says who asks, so it is like no other; and nobody has proven anything yet.
+		if (message !== undefined && message.node === undefined)
+			kept = [{ bytes, message }, ...kept].slice(0, keptRequests);
+		return message;
+	};
+}
+
 /** Reads an encoded `DeltaDiscoveryRequest`, or answers undefined when it is none. */
 export function parseDeltaRequest(
 	bytes: Uint8Array,

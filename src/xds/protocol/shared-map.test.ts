@@ -93,10 +93,10 @@ describe("SharedMap", () => {
 						expect(map.includesAll(other)).to.equal(
 							[...other.keys()].every((name) => model.has(name)),
 						);
-						expect([...map.differing(other)]).to.have.members(
-							[...new Set([...model.keys(), ...other.keys()])].filter(
-								(name) => model.get(name) !== other.get(name),
-							),
+						expect(map.lacking(other)).to.have.members(
+							[...other]
+								.filter(([name, value]) => model.get(name) !== value)
+								.map(([name]) => name),
 						);
 					}
 					expect(new Map(map.entries())).to.deep.equal(model);

@@ -204,16 +204,19 @@ export class SharedMap<V extends object | string | true> {
 		);
 	}
 
-	/** Names of which it has something else than a map that never changes. */
-	differing(entries: ReadonlyMap<string, V>): Iterable<string> {
+	/** Names of a map that never changes of which it has something else, or nothing. */
+	lacking(entries: ReadonlyMap<string, V>): readonly string[] {
 		const { base, own } = this.#bases.of(entries);
 		const candidates =
 			base === this.#base
-				? [...this.#own.keys(), ...own.keys()]
-				: [...this.keys(), ...entries.keys()];
-		return new Set(
-			candidates.filter((name) => this.get(name) !== entries.get(name)),
-		);
+				? new Set([...this.#own.keys(), ...own.keys()])
+				: entries.keys();
+		const lacking: string[] = [];
+		for (const name of candidates) {
+			const value = entries.get(name);
+			if (value !== undefined && this.get(name) !== value) lacking.push(name);
+		}
+		return lacking;
 	}
 
 	/** Deletes the entry of a name; answers its value. */

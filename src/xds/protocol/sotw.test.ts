@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import {
-	type MemoryChange,
+	changesOf,
 	MemoryResources,
 	resource,
 } from "../../../test/testkit/memory-resources.ts";
@@ -39,19 +39,7 @@ class Conversation {
 			readonly [T in ResourceType]?: readonly string[];
 		},
 	): this {
-		const changes: MemoryChange[] = [];
-		for (const [key, names] of Object.entries(all)) {
-			const type = key as ResourceType;
-			for (const name of names) {
-				const [put = "", version] = name.split("@");
-				changes.push(
-					name.startsWith("-")
-						? { type, remove: name.slice(1) }
-						: { type, put: resource(put, version) },
-				);
-			}
-		}
-		this.resources.change(changes);
+		this.resources.change(changesOf(all));
 		return this;
 	}
 

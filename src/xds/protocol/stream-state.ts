@@ -264,8 +264,7 @@ export abstract class StreamState {
 
 	/** Those of some resources, which never change, that the proxy has not acknowledged. */
 	*lacked(type: ResourceType, all: SharedSet): Iterable<Resource> {
-		const { held } = this.types[type];
-		for (const name of held.differing(all)) {
+		for (const name of this.types[type].held.lacking(all)) {
 			const resource = all.get(name);
 			if (resource === undefined) continue;
 			if (this.heldVersion(type, name) !== resource.version) yield resource;

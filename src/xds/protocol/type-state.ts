@@ -98,7 +98,14 @@ export class TypeState {
 	/** What the proxy has acknowledged, by name. */
 	get held(): Pick<
 		SharedMap<Held>,
-		"differing" | "entries" | "get" | "has" | "keys" | "size" | "values"
+		| "entries"
+		| "get"
+		| "has"
+		| "includesAll"
+		| "keys"
+		| "lacking"
+		| "size"
+		| "values"
 	> {
 		return this.#held;
 	}

@@ -3,6 +3,7 @@ import { Proof } from "../proof.ts";
 import { DeltaStream } from "../protocol/delta.ts";
 import {
 	parseDeltaRequest,
+	parseOnce,
 	parseSotwRequest,
 } from "../protocol/parse-request.ts";
 import { SotwStream } from "../protocol/sotw.ts";
@@ -11,6 +12,7 @@ import {
 	type AdsOptions,
 	defaultAdsLimits,
 } from "./ads-options.ts";
+import { FirstSyncs } from "./first-syncs.ts";
 import { serveStream } from "./stream.ts";
 
 /** A gRPC method as `net` serves it: encoded requests in, encoded responses out, each in parts. */
@@ -32,7 +34,10 @@ export function adsMethods(
 	/** Types that were asked for in vain; each is reported once. */
 	const unserved = new Set<string>();
 	const proof = options.proof ?? new Proof();
-	const shared = { options, limits, proof, unserved };
+	const parseDelta = parseOnce(parseDeltaRequest);
+	const parseSotw = parseOnce(parseSotwRequest);
+	const firstSyncs = new FirstSyncs(options.clock);
+	const shared = { options, limits, proof, firstSyncs, unserved };
 	return new Map<string, AdsMethod>([
 		[
 			`${service}/DeltaAggregatedResources`,
@@ -40,7 +45,7 @@ export function adsMethods(
 				serveStream(
 					{
 						variant: "delta",
-						parse: parseDeltaRequest,
+						parse: parseDelta,
 						begin: (resources, nowMs, isProven) =>
 							new DeltaStream(resources, limits, nowMs, isProven),
 						take: (state, request, nowMs) => state.request(request, nowMs),
@@ -55,7 +60,7 @@ export function adsMethods(
 				serveStream(
 					{
 						variant: "sotw",
-						parse: parseSotwRequest,
+						parse: parseSotw,
 						begin: (resources, nowMs, isProven) =>
 							new SotwStream(resources, limits, nowMs, isProven),
 						take: (state, request, nowMs) => state.request(request, nowMs),

@@ -17,6 +17,7 @@ import type {
 	LastRejection,
 	TypeStatus,
 } from "./connected-proxies.ts";
+import type { FirstSyncs } from "./first-syncs.ts";
 
 /** What differs between the two kinds of stream. */
 export interface StreamVariant<State extends StreamState, Request> {
@@ -36,6 +37,7 @@ export interface SharedByStreams {
 	readonly options: AdsOptions;
 	readonly limits: AdsLimits;
 	readonly proof: Proof;
+	readonly firstSyncs: FirstSyncs;
 	/** Types that were asked for in vain; each is reported once. */
 	readonly unserved: Set<string>;
 }
@@ -67,6 +69,7 @@ export class ServedStream<State extends StreamState, Request>
 	readonly state: State;
 	readonly #attached: AttachedProxy;
 	readonly #stopWaiting: () => void;
+	readonly #onCounted: () => void;
 	#isCounted = false;
 	readonly #rejections = new Map<ResourceType, LastRejection>();
 	/** What it said to each resource that it refused alone, by type and name; looked up only while it is still refused. */
@@ -83,6 +86,8 @@ export class ServedStream<State extends StreamState, Request>
 			readonly address: string;
 			readonly attached: AttachedProxy;
 			readonly log: Logger;
+			/** Is told when the proxy has had everything for the first time, or has had long enough. */
+			readonly onCounted: () => void;
 		},
 	) {
 		const { clock } = shared.options;
@@ -94,6 +99,7 @@ export class ServedStream<State extends StreamState, Request>
 		this.address = from.address;
 		this.connectedAtMs = clock.nowMs();
 		this.#attached = from.attached;
+		this.#onCounted = from.onCounted;
 		this.state = kind.begin(
 			from.attached.resources,
 			clock.monotonicMs(),
@@ -197,6 +203,7 @@ export class ServedStream<State extends StreamState, Request>
 		if (this.#isCounted) return;
 		this.#isCounted = true;
 		this.#stopWaiting();
+		this.#onCounted();
 		const { state } = this;
 		this.#attached.count({
 			version: (type, name) => state.heldVersion(type, name),

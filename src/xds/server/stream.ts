@@ -38,6 +38,7 @@ export async function* serveStream<State extends StreamState, Request>(
 		call.peer,
 		first,
 	);
+	using turn = await shared.firstSyncs.begin();
 	refuseOneMore(shared, proxy);
 
 	const log = shared.options.log.child({
@@ -51,6 +52,7 @@ export async function* serveStream<State extends StreamState, Request>(
 		address,
 		attached,
 		log,
+		onCounted: () => turn.end(),
 	});
 	const wakeup = new Wakeup(clock);
 	/** How the reading of requests has ended. */
