@@ -14,16 +14,20 @@ const DIST = resolve(process.argv[2] ?? join(ROOT, "dist"));
 const OUT = join(DIST, "lateen.js");
 const PLUGIN = join(DIST, "kubectl-lateen.js");
 
+const LARGE_MODULES =
+	/^node:(child_process|crypto|http|http2|https|net|readline|tls)$/;
+
 /**
- * Has `node:http` got by `require`: an import asks a module for all that it has,
- * and this one has Node's own fetch and WebSocket, which it loads when asked.
- * Nobody here wants them, and they are a tenth of the time to start.
+ * Has Node's larger modules got by `require`, when the first part of the program
+ * that uses them runs: a command that talks to nobody then starts without them.
+ * An import is got before anything runs, and asks a module for all that it has;
+ * `node:http` has Node's own fetch and WebSocket, which nobody here wants.
  */
 const BY_REQUIRE: Plugin = {
 	name: "by-require",
 	setup({ onResolve, onLoad }) {
 		const namespace = "by-require";
-		onResolve({ filter: /^node:http$/ }, ({ path, namespace: from }) =>
+		onResolve({ filter: LARGE_MODULES }, ({ path, namespace: from }) =>
 			from === namespace ? undefined : { path, namespace },
 		);
 		onLoad({ filter: /./, namespace }, ({ path }) => ({
