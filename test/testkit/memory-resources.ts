@@ -75,6 +75,21 @@ export class MemoryResources implements ProxyResources, ProxyDirectory {
 	}
 }
 
+/** The changes that put `name@version` and remove `-name`, by type. */
+export function changesOf(
+	all: {
+		readonly [T in ResourceType]?: readonly string[];
+	},
+): readonly MemoryChange[] {
+	return sendOrder.flatMap((type) =>
+		(all[type] ?? []).map((text): MemoryChange => {
+			if (text.startsWith("-")) return { type, remove: text.slice(1) };
+			const [name = "", version] = text.split("@");
+			return { type, put: resource(name, version) };
+		}),
+	);
+}
+
 /** A resource whose content is of no interest: its version stands for it. One of version `2>one` points at the cluster `one`. */
 export function resource(name: string, version = "1"): Resource {
 	const [, cluster] = version.split(">");

@@ -12,6 +12,7 @@ import {
 } from "../../src/xds/protocol/delta.ts";
 import type { Resource } from "../../src/xds/resource.ts";
 import { type ResourceType, sendOrder } from "../../src/xds/resource-type.ts";
+import { deltaRequest } from "./delta-talk.ts";
 import type { MemoryResources } from "./memory-resources.ts";
 
 interface Response {
@@ -247,15 +248,7 @@ export class SimulatedEnvoy {
 	}
 
 	#send(type: ResourceType, request: Partial<DeltaRequest>): void {
-		this.#toServer.push({
-			type,
-			subscribe: [],
-			unsubscribe: [],
-			initialVersions: new Map(),
-			nonce: "",
-			error: undefined,
-			...request,
-		});
+		this.#toServer.push(deltaRequest({ ...request, type }));
 	}
 
 	/** Envoy says nothing about resources that it has no use for, and drops them. */
