@@ -113,18 +113,26 @@ describe("traffic to what is outside of the mesh", () => {
 			]);
 			await meshed.apply(
 				trafficPod("without-port", {
-					"lateen.dev/exclude-outbound-ports": "7777",
+					annotations: {
+						"lateen.dev/exclude-outbound-ports": "7777",
+					},
 				}),
 				trafficPod("without-subnet", {
-					"lateen.dev/exclude-outbound-subnets": `${outside}/32`,
+					annotations: {
+						"lateen.dev/exclude-outbound-subnets": `${outside}/32`,
+					},
 				}),
 				// Services are in it.
 				trafficPod("with-subnet", {
-					"lateen.dev/include-outbound-subnets": "10.96.0.0/16",
+					annotations: {
+						"lateen.dev/include-outbound-subnets": "10.96.0.0/16",
+					},
 				}),
 				trafficPod("with-subnet-and-port", {
-					"lateen.dev/include-outbound-subnets": "10.96.0.0/16",
-					"lateen.dev/include-outbound-ports": "7777",
+					annotations: {
+						"lateen.dev/include-outbound-subnets": "10.96.0.0/16",
+						"lateen.dev/include-outbound-ports": "7777",
+					},
 				}),
 			);
 			await meshed.ready(

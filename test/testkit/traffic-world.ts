@@ -1,5 +1,6 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
+import { runLateen } from "../cli/run-lateen.ts";
 import { apiCertificate } from "./certificates.ts";
 import { type KindCluster, sharedKindCluster } from "./kind-cluster.ts";
 import { installLateen, LATEEN_IMAGE } from "./kind-mesh.ts";
@@ -11,6 +12,9 @@ import type { Calls } from "./traffic-grpc.ts";
 
 /** The server name in the certificate of all pods that `traffic-app.ts` serves in. */
 export const TLS_NAME = "api.example.com";
+
+/** Where the pods have it. */
+const PROGRAM = "/app/traffic-app.mjs";
 
 /** What came of something that was tried in a pod, or the code of the error. */
 export type Outcome<T> = T | { readonly error: string };
@@ -140,49 +144,83 @@ async function attempt<T>(
 ): Promise<Outcome<T>> {
 	const said = await namespace.kubectl(
 		...["exec", pod, "-c", "app", "--"],
-		...["/usr/bin/node", "/app/traffic-app.mjs", ...args],
+		...["/usr/bin/node", PROGRAM, ...args],
 	);
 	return JSON.parse(said) as Outcome<T>;
 }
 
+/** How a pod differs from others. */
+export interface PodFields {
+	readonly labels?: Readonly<Record<string, string>>;
+	readonly annotations?: Readonly<Record<string, string>>;
+	/** Volumes are added; else these fields are the pod's. */
+	readonly spec?: Readonly<Record<string, unknown>>;
+	/** Fields of the container `app`. */
+	readonly container?: Readonly<Record<string, unknown>>;
+}
+
 /** A pod that runs `traffic-app.ts`, with the label `app`. */
-export function trafficPod(
-	name: string,
-	annotations: Readonly<Record<string, string>> = {},
-): object {
+export function trafficPod(name: string, fields: PodFields = {}): object {
+	const { labels, annotations, spec, container } = fields;
 	return {
 		apiVersion: "v1",
 		kind: "Pod",
-		metadata: { name, labels: { app: name }, annotations },
-		spec: trafficPodSpec(),
+		metadata: { name, labels: { app: name, ...labels }, annotations },
+		spec: trafficPodSpec(spec, container),
 	};
 }
 
 /** What such a pod is. */
-export function trafficPodSpec(): object {
+export function trafficPodSpec(
+	{ volumes, ...spec }: PodFields["spec"] = {},
+	container: PodFields["container"] = {},
+): object {
 	return {
 		terminationGracePeriodSeconds: 5,
 		containers: [
 			{
-				name: "app",
-				image: LATEEN_IMAGE,
-				imagePullPolicy: "Never",
-				command: ["/usr/bin/node", "/app/traffic-app.mjs", "serve"],
-				volumeMounts: [
-					{ name: "app", mountPath: "/app" },
-					{ name: "certificate", mountPath: "/certificate" },
-				],
+				...trafficContainer("app", "serve"),
 				readinessProbe: {
 					httpGet: { path: "/", port: 8080 },
 					periodSeconds: 1,
 				},
+				...container,
 			},
 		],
 		volumes: [
 			{ name: "app", configMap: { name: "traffic-app" } },
 			{ name: "certificate", secret: { secretName: "certificate" } },
+			...(Array.isArray(volumes) ? volumes : []),
+		],
+		...spec,
+	};
+}
+
+/** A container of such a pod that runs `traffic-app.ts` with arguments. */
+export function trafficContainer(
+	name: string,
+	...args: readonly string[]
+): object {
+	return {
+		name,
+		image: LATEEN_IMAGE,
+		imagePullPolicy: "Never",
+		command: ["/usr/bin/node", PROGRAM, ...args],
+		volumeMounts: [
+			{ name: "app", mountPath: dirname(PROGRAM) },
+			{ name: "certificate", mountPath: "/certificate" },
 		],
 	};
+}
+
+/** What `lateen check` says, whether all is well or not. */
+export async function checkInstallation(
+	cluster: KindCluster,
+): Promise<readonly { readonly about: string; readonly message: string }[]> {
+	const { out } = await runLateen([
+		...["check", "-o", "json", "--kubeconfig", cluster.kubeconfig],
+	]);
+	return JSON.parse(out).findings;
 }
 
 /** Gives a namespace the program and a certificate. */
