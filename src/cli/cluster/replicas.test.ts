@@ -51,10 +51,14 @@ describe("ClusterReplicas", () => {
 	const owned: AsyncDisposable[] = [];
 	/** What pods were asked. */
 	const asked: string[] = [];
+	/** ServiceAccounts of which tokens were made. */
+	const tokensOf: string[] = [];
+	/** What pods were told to change. */
+	const changes: string[] = [];
 	afterEach(async () => {
 		for (const one of owned.splice(0).reverse())
 			await one[Symbol.asyncDispose]();
-		asked.splice(0);
+		for (const list of [asked, tokensOf, changes]) list.splice(0);
 	});
 
 	/** The replicas of an API server that has these pods. */
@@ -63,8 +67,17 @@ describe("ClusterReplicas", () => {
 		listed: readonly object[] = Object.keys(pods).map((name) => pod(name)),
 		token: HttpResponse = json(201, { status: { token: secret } }),
 	): Promise<ClusterReplicas> {
-		const handler: HttpHandler = async ({ method, path, headers, query }) => {
-			if (method === "POST") return token;
+		const handler: HttpHandler = async ({
+			method,
+			path,
+			headers,
+			query,
+			body,
+		}) => {
+			if (method === "POST") {
+				tokensOf.push(/serviceaccounts\/([^/]+)\/token$/.exec(path)?.[1] ?? "");
+				return token;
+			}
 			if (path === "/api/v1/namespaces/ours/pods")
 				return json(200, {
 					items: listed,
@@ -76,6 +89,8 @@ describe("ClusterReplicas", () => {
 				) ?? [];
 			expect(port).to.equal("4711");
 			expect(headers.get("x-lateen-token")).to.equal(secret);
+			if (method !== "GET")
+				changes.push(`${name} ${Buffer.from(body).toString()}`);
 			const search = query.toString();
 			asked.push(`${name} ${below}${search === "" ? "" : `?${search}`}`);
 			return (
@@ -251,6 +266,43 @@ describe("ClusterReplicas", () => {
 		});
 		expect(await refusalOf(absent.proxies())).to.include(
 			"There is no ServiceAccount lateen-reader in the namespace ours",
+		);
+	});
+
+	it("asks each replica, and changes each with a token of its own kind", async () => {
+		const replicas = await replicasOf({
+			a: () => json(200, { at: "a" }),
+			b: () => json(200, { at: "b" }),
+		});
+		expect(await replicas.each("/v1/log-levels")).to.deep.equal([
+			{ replica: "a", body: { at: "a" } },
+			{ replica: "b", body: { at: "b" } },
+		]);
+		expect(tokensOf).to.deep.equal(["lateen-reader"]);
+		await replicas.each("/v1/log-levels", {
+			method: "PUT",
+			body: { default: "debug" },
+		});
+		expect(tokensOf).to.deep.equal(["lateen-reader", "lateen-operator"]);
+		expect(changes).to.deep.equal([
+			'a {"default":"debug"}',
+			'b {"default":"debug"}',
+		]);
+	});
+
+	it("says which replica refuses a change, and which right is missing for one", async () => {
+		const change = { method: "PUT", body: {} } as const;
+		const refusing = await replicasOf({
+			a: () => json(400, { error: "There is no part x." }),
+		});
+		expect(await refusalOf(refusing.each("/v1/log-levels", change))).to.equal(
+			"There is no part x.",
+		);
+		const forbidding = await replicasOf({
+			a: () => failed(403, "Forbidden", "no"),
+		});
+		expect(await refusalOf(forbidding.each("/v1/log-levels", change))).to.match(
+			/update.*pods\/proxy/,
 		);
 	});
 
