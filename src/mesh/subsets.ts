@@ -1,4 +1,5 @@
 import { compareText } from "../api/object-ref.ts";
+import { deepEqual } from "../lib/deep-equal.ts";
 import { memoByInput } from "../lib/memo.ts";
 import { share } from "../lib/share.ts";
 import type { ClusterRef, RouteTable } from "./route.ts";
@@ -23,7 +24,7 @@ export function buildSubsets(
 	previous: SubsetsPart | undefined,
 ): SubsetsPart {
 	const used =
-		previous !== undefined && previous.tables === tables
+		previous !== undefined && callTheSame(previous.tables, tables)
 			? previous.used
 			: subsetsInUse(tables, previous?.used ?? new Map());
 	const suspects = new Set([
@@ -44,6 +45,20 @@ export function buildSubsets(
 }
 
 const wholeOnly: readonly Subset[] = [wholeService];
+
+/** Whether the tables that differ call the same subsets, as they mostly do. */
+function callTheSame(
+	before: SubsetsPart["tables"],
+	after: SubsetsPart["tables"],
+): boolean {
+	for (const key of changedKeys(before, after)) {
+		const old = before.get(key);
+		const now = after.get(key);
+		if (old === undefined || now === undefined) return false;
+		if (!deepEqual(clustersOf(old.table), clustersOf(now.table))) return false;
+	}
+	return true;
+}
 
 function subsetsInUse(
 	tables: SubsetsPart["tables"],

@@ -18,8 +18,9 @@ const maxOwn = 64;
 /** Differences with which a base still fits. */
 const maxDifferences = 32;
 
-/** Bases that are looked at, the newest first. */
+/** Bases that are looked at, the newest first; for each base, so many that were made from it. */
 const maxBases = 16;
+const maxSuccessors = 4;
 
 type Changes<V> = ReadonlyMap<string, V | undefined>;
 
@@ -49,6 +50,8 @@ export const missingNames = memoByInputs(
 export class SharedBases<V> {
 	readonly empty: Base<V> = { entries: new Map(), since: undefined };
 	#bases: WeakRef<Base<V>>[] = [];
+	/** What bases have become, the newest first: what changes alike is found at once. */
+	readonly #successors = new WeakMap<Base<V>, WeakRef<Base<V>>[]>();
 	/** Makes a map that never changes a base, which nobody else finds. */
 	readonly exactly = memoByInput(
 		(entries: ReadonlyMap<string, V>): Base<V> => ({
@@ -77,7 +80,10 @@ export class SharedBases<V> {
 	):
 		| { readonly base: Base<V>; readonly own: Map<string, V | undefined> }
 		| undefined {
-		for (const kept of this.#bases) {
+		for (const kept of [
+			...(this.#successors.get(base) ?? []),
+			...this.#bases,
+		]) {
 			const other = kept.deref();
 			if (other === undefined || other === base) continue;
 			const differences = differencesOf(base, own, size, other);
@@ -94,7 +100,15 @@ export class SharedBases<V> {
 			else entries.set(name, value);
 		}
 		const since = { base: new WeakRef(base), changes: own };
-		return this.#keep({ entries, since });
+		const made = this.#keep({ entries, since });
+		this.#successors.set(
+			base,
+			[new WeakRef(made), ...(this.#successors.get(base) ?? [])].slice(
+				0,
+				maxSuccessors,
+			),
+		);
+		return made;
 	}
 
 	#keep(made: Base<V>): Base<V> {
