@@ -84,7 +84,7 @@ describe("MetricsRegistry", () => {
 		expect(rss).to.be.greaterThan(10_000_000);
 		expect(text).to.match(/^process_cpu_seconds_total \d/m);
 		expect(text).to.match(
-			/^lateen_event_loop_delay_seconds\{quantile="0.99"\} \d/m,
+			/^lateen_event_loop_delay_seconds\{statistic="p99"\} \d/m,
 		);
 	});
 });

@@ -38,8 +38,8 @@ export function addProcessMetrics(registry: MetricsRegistry): () => void {
 	started.set(performance.timeOrigin / 1000);
 	const delay = registry.gauge(
 		"lateen_event_loop_delay_seconds",
-		"How late timers were since the last look, by quantile: the time for which nothing else could run.",
-		["quantile"],
+		"How late timers were since the last look, by statistic (median, p99 or max): the time for which nothing else could run.",
+		["statistic"],
 	);
 	// 50 ms: fine enough to see a stall that a person or a proxy would notice, coarse enough to cost nothing when idle.
 	const resolutionMs = 50;
@@ -53,12 +53,12 @@ export function addProcessMetrics(registry: MetricsRegistry): () => void {
 		const { user, system } = process.cpuUsage(counted);
 		cpu.add((user + system) / 1e6);
 		counted = process.cpuUsage();
-		for (const [quantile, value] of [
-			["0.5", loop.percentile(50)],
-			["0.99", loop.percentile(99)],
-			["1", loop.max],
+		for (const [statistic, value] of [
+			["median", loop.percentile(50)],
+			["p99", loop.percentile(99)],
+			["max", loop.max],
 		] as const)
-			delay.set(lateness(value, resolutionMs), { quantile });
+			delay.set(lateness(value, resolutionMs), { statistic });
 		loop.reset();
 	});
 	return () => loop.disable();
