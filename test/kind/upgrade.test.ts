@@ -262,8 +262,11 @@ describe("an upgrade", () => {
 			...["--set", `image.tag=${PREVIOUS_VERSION}`],
 		);
 		await losesNothing(async () => {
-			// Without this Helm keeps the values of before, and with them the image.
-			await runHelm("upgrade", "lateen", CHART, "--reset-values");
+			// Without the first Helm keeps the values of before, and with them the image; kubectl has a say in that, too, as it said the same.
+			await runHelm(
+				...["upgrade", "lateen", CHART],
+				...["--reset-values", "--force-conflicts"],
+			);
 			await eventually(
 				async () => expect(await image()).to.not.include(PREVIOUS_VERSION),
 				PATIENCE_MS,

@@ -92,7 +92,8 @@ describe("the defaults of a real API server", () => {
 		const kinds = ["ExternalService", "Mesh", "RouteRule"];
 		const all = [...readCrds()]
 			.filter(([kind]) => kinds.includes(kind))
-			.flatMap(([kind, crd]) => defaultsOf(schemaOf(crd), kind));
+			.flatMap(([kind, crd]) => defaultsOf(schemaOf(crd), kind))
+			.filter((place) => !place.endsWith(".status"));
 		expect(all).to.have.length.above(20);
 		expect([...seen]).to.include.members(all);
 	});
