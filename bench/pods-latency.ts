@@ -10,7 +10,7 @@ import {
 import { bareEnvoy, bareOutboundPort, bareService } from "./bare-envoy.ts";
 import { say } from "./say.ts";
 
-/** How long requests took from one pod to another, in microseconds, by what is between the two. */
+/** How long the requests of one round took from one pod to another, in microseconds, by what is between the two. */
 export interface PodLatencies {
 	readonly direct: readonly number[];
 	/** Two Envoys with the plainest configuration. */
@@ -24,7 +24,7 @@ export async function measureLatencies(
 	cluster: KindCluster,
 	rounds: number,
 	requests: number,
-): Promise<PodLatencies> {
+): Promise<readonly PodLatencies[]> {
 	await using meshed = await KindNamespace.make(cluster, "meshed");
 	await using plain = await KindNamespace.make(cluster, "plain");
 	await meshed.apply(
@@ -40,23 +40,25 @@ export async function measureLatencies(
 	await plain.ready(
 		...["pod/web", "pod/client", "pod/bare-web", "pod/bare-client"],
 	);
-	const all = { direct: [], bare: [], meshed: [] } as Record<
-		keyof PodLatencies,
-		number[]
-	>;
-	const ways = [
-		["direct", plain, "client", "http://web/"],
-		["bare", plain, "bare-client", `http://127.0.0.1:${bareOutboundPort}/`],
-		["meshed", meshed, "client", "http://web/"],
-	] as const;
+	const ask = async (
+		namespace: KindNamespace,
+		pod: string,
+		url: string,
+	): Promise<readonly number[]> => {
+		// What the end of one leaves to do is not to be in the next.
+		await setTimeout(200);
+		const said = await namespace.run(pod, "measure", url, String(requests));
+		return JSON.parse(said) as number[];
+	};
+	const all: PodLatencies[] = [];
 	for (let round = 1; round <= rounds; round += 1) {
 		say(`Latency, round ${round} of ${rounds}.`);
-		for (const [way, namespace, pod, url] of ways) {
-			const said = await namespace.run(pod, "measure", url, String(requests));
-			all[way].push(...(JSON.parse(said) as number[]));
-			// What the end of one leaves to do is not to be in the next.
-			await setTimeout(200);
-		}
+		const bareUrl = `http://127.0.0.1:${bareOutboundPort}/`;
+		all.push({
+			direct: await ask(plain, "client", "http://web/"),
+			bare: await ask(plain, "bare-client", bareUrl),
+			meshed: await ask(meshed, "client", "http://web/"),
+		});
 	}
 	return all;
 }
