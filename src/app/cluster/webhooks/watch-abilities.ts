@@ -3,6 +3,7 @@ import { kubernetesAbilities } from "../../../injector/kubernetes-abilities.ts";
 import type { KubeConnection } from "../../../kube/connection.ts";
 import { serverVersion } from "../../../kube/server-version.ts";
 import type { Clock } from "../../../lib/clock.ts";
+import { pause } from "../../../lib/pause.ts";
 import { type Signal, WritableSignal } from "../../../lib/signal.ts";
 import type { Logger } from "../../../observability/logger.ts";
 import type { Stops } from "../../lifecycle/stops.ts";
@@ -24,27 +25,25 @@ export function watchAbilities(
 		undefined,
 	);
 	const stopping = new AbortController();
-	let cancel: (() => void) | undefined;
-	const ask = async (): Promise<void> => {
-		let waitMs: number = askAgainMs.known;
+	const { signal } = stopping;
+	const ask = async (): Promise<number> => {
 		try {
 			abilities.set(
-				kubernetesAbilities(await serverVersion(connection, stopping.signal)),
+				kubernetesAbilities(await serverVersion(connection, signal)),
 			);
+			return askAgainMs.known;
 		} catch (error) {
-			if (stopping.signal.aborted) return;
-			waitMs = askAgainMs.failed;
-			logger.debug("The API server's version is not known.", {
-				problem: error instanceof Error ? error.message : String(error),
-			});
+			if (!signal.aborted)
+				logger.debug("The API server's version is not known.", {
+					problem: error instanceof Error ? error.message : String(error),
+				});
+			return askAgainMs.failed;
 		}
-		if (!stopping.signal.aborted)
-			cancel = clock.after(waitMs, () => void ask());
 	};
-	stops.add(() => {
-		stopping.abort();
-		cancel?.();
-	});
-	void ask();
+	const run = async (): Promise<void> => {
+		while (!signal.aborted) await pause(clock, await ask(), signal);
+	};
+	stops.add(() => stopping.abort());
+	void run();
 	return abilities;
 }
