@@ -8,7 +8,7 @@ import { expect } from "chai";
 import { statusAnswer } from "../../src/admin/status.ts";
 import type { ObjectRef } from "../../src/api/object-ref.ts";
 import type { ObjectStatus } from "../../src/api/status.ts";
-import { statusReader } from "../../src/app/readers/status-reader.ts";
+import { statusReader } from "../../src/app/admin/status-reader.ts";
 import { WritableSignal } from "../../src/lib/signal.ts";
 import { type HttpServer, serveHttp } from "../../src/net/http-server.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
