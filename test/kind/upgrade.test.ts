@@ -42,6 +42,7 @@ describe("an upgrade", () => {
 		previous = await makePreviousRelease(world.cluster);
 		await apply(previous.manifests);
 		await rolledOut();
+		await runsOnly(PREVIOUS_VERSION);
 		// Pods as the release before makes them.
 		for (const name of ["web-v1", "web-v2"])
 			await meshed.kubectl("rollout", "restart", `deployment/${name}`);
@@ -72,11 +73,18 @@ describe("an upgrade", () => {
 		world.inSystem(
 			...["rollout", "status", "deployment/lateen", "--timeout=180s"],
 		);
-	const image = (): Promise<string> =>
-		world.inSystem(
-			...["get", "pods", "-l", "app=lateen", "-o"],
-			"jsonpath={.items[*].spec.containers[0].image}",
-		);
+	/** Waits until no replica of another version is left: one that ends still injects. */
+	const runsOnly = async (version: string): Promise<void> => {
+		await eventually(async () => {
+			const images = await world.inSystem(
+				...["get", "pods", "-l", "app=lateen", "-o"],
+				"jsonpath={.items[*].spec.containers[0].image}",
+			);
+			expect([...new Set(images.split(" "))]).to.deep.equal([
+				`lateen:${version}`,
+			]);
+		}, PATIENCE_MS);
+	};
 	/** Of the pods with proxies. */
 	const proxyVersions = async (): Promise<readonly string[]> => {
 		const said = await meshed.kubectl(
@@ -169,10 +177,7 @@ describe("an upgrade", () => {
 		const uid = await ruleUid();
 		const [load] = await losesNothing(async () => {
 			await installLateen(world.cluster);
-			await eventually(
-				async () => expect(await image()).to.not.include(PREVIOUS_VERSION),
-				PATIENCE_MS,
-			);
+			await runsOnly(programVersion);
 			await programmed();
 		});
 		// The rule held all the while: nobody else has answered.
@@ -233,10 +238,7 @@ describe("an upgrade", () => {
 				`--to-revision=${await revisionOf(PREVIOUS_VERSION)}`,
 			);
 			await rolledOut();
-			await eventually(
-				async () => expect(await image()).to.include(PREVIOUS_VERSION),
-				PATIENCE_MS,
-			);
+			await runsOnly(PREVIOUS_VERSION);
 			await programmed();
 		});
 		await meshed.apply(ruleObject("web", toVersion("v1")));
@@ -267,19 +269,14 @@ describe("an upgrade", () => {
 				...["upgrade", "lateen", CHART],
 				...["--reset-values", "--force-conflicts"],
 			);
-			await eventually(
-				async () => expect(await image()).to.not.include(PREVIOUS_VERSION),
-				PATIENCE_MS,
-			);
+			await runsOnly(programVersion);
 		});
 		await losesNothing(async () => {
 			await runHelm("rollback", "lateen");
-			await eventually(
-				async () => expect(await image()).to.include(PREVIOUS_VERSION),
-				PATIENCE_MS,
-			);
+			await runsOnly(PREVIOUS_VERSION);
 		});
 		await runHelm("upgrade", "lateen", CHART, "--reset-values");
+		await runsOnly(programVersion);
 		await losesNothing(async () => {
 			for (const name of ["web-v1", "web-v2"]) {
 				await meshed.kubectl("rollout", "restart", `deployment/${name}`);
