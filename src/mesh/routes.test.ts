@@ -252,6 +252,24 @@ describe("the destination of a rule", () => {
 		).to.deep.equal(["headers http", "server-names tcp", "weights both"]);
 	});
 
+	it("leaves nothing to later rules on a port without a protocol when it takes whatever is spoken there", () => {
+		const rules = rulesOf(
+			"any.default.svc.cluster.local:7777",
+			service("any", { ports: [{ port: 7777, name: "main" }] }),
+			routeRule("weights", {
+				destination: { name: "any" },
+				precedence: 10,
+				route: [{ labels: { version: "v1" } }],
+			}),
+			routeRule("headers", {
+				destination: { name: "any" },
+				match: [{ headers: { "x-user": "jason" } }],
+				route: [{ labels: { version: "v1" } }],
+			}),
+		);
+		expect(rules.map(({ origin }) => origin.name)).to.deep.equal(["weights"]);
+	});
+
 	it("can be a host of an ExternalService in another namespace", () => {
 		const [rule] = rulesOf(
 			"api.example.com:80",
