@@ -40,6 +40,9 @@ export interface DeltaRequest {
 const none: ReadonlySet<string> = new Set();
 const nothing: SharedSet = new Map();
 
+/** A proxy that comes back may lack so much of what others have before all of it is looked at. */
+const fewDiffer = 64;
+
 /** Types that Envoy asks for without naming anything. */
 function mayBeLegacyWildcard(type: ResourceType): boolean {
 	return type === "cluster" || type === "listener" || type === "virtualHost";
@@ -244,12 +247,25 @@ export class DeltaStream extends StreamState {
 	} {
 		const { pending } = state;
 		const lookAtEach = { shared: nothing, others: pending };
-		// What is sent with a route configuration depends on which it is.
-		if (type === "route" || !state.isUntouched) return lookAtEach;
+		if (state.rejected.size > 0) return lookAtEach;
 		if (!state.apart.isEmpty || !state.hasNoRemovals) return lookAtEach;
 		const { base, own } = pending.parts;
 		const all = this.resources.split(type).shared;
 		if (base.size === 0 || all.size === 0) return lookAtEach;
+		if (base === changedNames(all) && !state.isUntouched) {
+			const lacking = state.held
+				.lacking(all)
+				.filter((name) => pending.has(name) && !own.has(name));
+			return {
+				shared: nothing,
+				others: [
+					...lacking.map((name) => [name, "changed"] as const),
+					...defined(own),
+				],
+			};
+		}
+		// What is sent with a route configuration depends on which it is.
+		if (type === "route" || !state.isUntouched) return lookAtEach;
 		const shared = chosen(base, all);
 		const isPlain =
 			[...own.keys()].every((name) => !base.has(name)) &&
@@ -257,10 +273,7 @@ export class DeltaStream extends StreamState {
 			!this.readiness.oneMustWait(shared) &&
 			listOf(shared).every(this.isProven);
 		if (!isPlain) return lookAtEach;
-		const others = [...notIn(base, all)];
-		for (const [name, reason] of own)
-			if (reason !== undefined) others.push([name, reason]);
-		return { shared, others };
+		return { shared, others: [...notIn(base, all), ...defined(own)] };
 	}
 
 	/** Why a request asks for too much, or undefined. */
@@ -285,7 +298,13 @@ export class DeltaStream extends StreamState {
 	#resume(request: DeltaRequest, state: TypeState): Delivery {
 		const { type } = request;
 		const resources: Resource[] = [];
+		const known = this.#resumeShared(request, state);
+		for (const { name } of listOf(known)) {
+			const held = state.held.get(name);
+			if (typeof held === "object") resources.push(held);
+		}
 		for (const [name, version] of request.initialVersions) {
+			if (known.has(name)) continue;
 			// What a virtual host's table is may become known only later.
 			if (!super.mayHave(type, name)) continue;
 			const resource = this.resources.get(type, name);
@@ -299,6 +318,45 @@ export class DeltaStream extends StreamState {
 		}
 		state.share();
 		return { type, resources, removed: [] };
+	}
+
+	/**
+	 * Takes over what others have too, of which a proxy that comes back mostly has
+	 * all in the form that is current. Answers which resources need no further
+	 * look: all of these, or none when too many differ.
+	 */
+	#resumeShared(
+		{ type, initialVersions }: DeltaRequest,
+		state: TypeState,
+	): SharedSet {
+		const { shared } = this.resources.split(type);
+		// What a virtual host's table is may become known only later.
+		if (!state.isUntouched || !super.surelyMayHave(type, shared))
+			return nothing;
+		const differing: string[] = [];
+		for (const { name, version } of listOf(shared)) {
+			if (initialVersions.get(name) === version) continue;
+			differing.push(name);
+			if (differing.length > fewDiffer) return nothing;
+		}
+		const { readiness } = this;
+		const cold = differing.filter((name) => readiness.isCold(name));
+		state.fill(shared);
+		if (type === "cluster") readiness.noteAllCold(changedNames(shared));
+		if (type === "endpoint") readiness.noteAllWarm(shared);
+		for (const name of differing) {
+			const version = initialVersions.get(name);
+			if (version === undefined) {
+				state.lose(name);
+				if (type === "cluster") readiness.noteWarm(name);
+				if (type === "endpoint" && cold.includes(name))
+					readiness.noteCold(name);
+			} else {
+				state.hold(name, version);
+				state.look(name, beforeAnyChange, "changed");
+			}
+		}
+		return shared;
 	}
 
 	#lookAtEverything(
@@ -379,6 +437,12 @@ export class DeltaStream extends StreamState {
 			if (tableOf(host) === name) hosts.forget(host);
 		}
 	}
+}
+
+function* defined<V>(
+	map: ReadonlyMap<string, V | undefined>,
+): Iterable<readonly [string, V]> {
+	for (const [name, value] of map) if (value !== undefined) yield [name, value];
 }
 
 function removedIn(
