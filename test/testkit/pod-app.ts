@@ -50,6 +50,9 @@ export interface Load {
 /** A busy machine takes its time; who takes longer does not answer any more. */
 const TIMEOUT_MS = 20_000;
 
+/** A connection that had been used before was ended before anything was answered. */
+class ClosedMeanwhile extends Error {}
+
 if (import.meta.main) {
 	const [what, first = "", second = "", third = "1"] = process.argv.slice(2);
 	switch (what) {
@@ -138,9 +141,6 @@ function serve(): void {
 	console.log("serving");
 }
 
-/** A connection that had been used before was ended before anything was answered. */
-class ClosedMeanwhile extends Error {}
-
 async function ask(
 	url: string,
 	headers: Readonly<Record<string, string>> = {},
@@ -193,7 +193,10 @@ async function hold(url: string): Promise<void> {
 	const closed = once(response.socket, "close");
 	await text(response);
 	console.log("open");
+	// A connection that nobody uses keeps no process alive.
+	const alive = setInterval(() => {}, 60_000);
 	await closed;
+	clearInterval(alive);
 	console.log("closed");
 }
 
