@@ -68,6 +68,10 @@ metadata: {name: default}
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: lateen-reader}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: lateen-operator}
 `,
 		);
 		replicas = [await started("lateen-0"), await started("lateen-1")];
@@ -153,11 +157,13 @@ metadata: {name: lateen-reader}
 					{ name: "admin", user: admin?.user },
 					{ name: "jane", user: { ...admin?.user, as: "jane" } },
 					{ name: "joe", user: { ...admin?.user, as: "joe" } },
+					{ name: "mia", user: { ...admin?.user, as: "mia" } },
 				],
 				contexts: [
 					context("test", "test", "admin"),
 					context("jane", "test", "jane"),
 					context("joe", "test", "joe"),
+					context("mia", "test", "mia"),
 					context("relay", "relay", "admin"),
 					context("nowhere", "nowhere", "admin"),
 				],
@@ -578,14 +584,19 @@ spec:
 	});
 
 	describe("in the end", () => {
-		it("lets a reader of the manifests' role ask the replicas", async () => {
+		/** Gives a role of the manifests to somebody. */
+		async function bind(name: string, user: string): Promise<void> {
 			const roles = parseAllDocuments(
 				await readFile(
 					join(import.meta.dirname, "../../manifests/base/user-roles.yaml"),
 					"utf8",
 				),
-			).map((one) => one.toJS() as { kind: string; metadata: object });
-			const role = roles.find(({ kind }) => kind === "Role");
+			).map(
+				(one) => one.toJS() as { kind: string; metadata: { name: string } },
+			);
+			const role = roles.find(
+				({ kind, metadata }) => kind === "Role" && metadata.name === name,
+			);
 			const own = ["-n", world.own];
 			await kubectl(
 				cluster,
@@ -596,9 +607,13 @@ spec:
 				}),
 			);
 			await kubectl(cluster, [
-				...[...own, "create", "rolebinding", "joe"],
-				...["--role", "lateen-reader", "--user", "joe"],
+				...[...own, "create", "rolebinding", user],
+				...["--role", name, "--user", user],
 			]);
+		}
+
+		it("lets a reader of the manifests' role ask the replicas", async () => {
+			await bind("lateen-reader", "joe");
 			await eventually(async () => {
 				for (const words of [
 					["proxies"],
@@ -610,6 +625,50 @@ spec:
 					expect(code).to.equal(0);
 				}
 			});
+		});
+
+		it("lets an operator of the manifests' role change how much the replicas log, and readers see it", async () => {
+			await bind("lateen-operator", "mia");
+			await eventually(async () => {
+				const { code, out, err } = await lateen(
+					...["log-level", "xds=debug", "-o", "json", "--context", "mia"],
+				);
+				expect(err).to.equal("");
+				expect(code).to.equal(0);
+				const { servers } = JSON.parse(out) as {
+					readonly servers: readonly {
+						readonly replica: string;
+						readonly levels: { readonly parts: { readonly xds: string } };
+					}[];
+				};
+				expect(
+					servers.map(({ replica, levels }) => [replica, levels.parts.xds]),
+				).to.deep.equal([
+					["lateen-0", "debug"],
+					["lateen-1", "debug"],
+				]);
+			});
+			const seen = await lateen("log-level", "--context", "joe");
+			expect(seen.out).to.match(/^PART +lateen-0 +lateen-1$/m);
+			expect(seen.out).to.match(/^xds +debug +debug$/m);
+			const refused = await lateen(
+				...["log-level", "xds=default", "--context", "joe"],
+			);
+			expect(refused.code).to.equal(3);
+			expect(refused.err).to.include("serviceaccounts");
+			const [replica] = replicas;
+			const lines = replica?.log.length ?? 0;
+			await world.answer("logged");
+			await world.wait("web", "Ready");
+			if (replica !== undefined) await world.proxy(replica, "web-3");
+			await eventually(() =>
+				expect(
+					replica?.log
+						.slice(lines)
+						.some(({ level, part }) => level === "debug" && part === "xds"),
+				).to.equal(true),
+			);
+			await lateen("log-level", "xds=default", "--context", "mia");
 		});
 
 		it("says of an object that nobody has looked at that its state is not known", async () => {
