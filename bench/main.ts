@@ -97,6 +97,7 @@ async function main(signal: AbortSignal): Promise<void> {
 	if (wanted.includes("storm")) {
 		const storm = {
 			...normal,
+			rules: normal.services,
 			streams: normal.streams * 5,
 			rounds: values.quick ? 5 : 20,
 		};
