@@ -656,18 +656,6 @@ spec:
 			);
 			expect(refused.code).to.equal(3);
 			expect(refused.err).to.include("serviceaccounts");
-			const [replica] = replicas;
-			const lines = replica?.log.length ?? 0;
-			await world.answer("logged");
-			await world.wait("web", "Ready");
-			if (replica !== undefined) await world.proxy(replica, "web-3");
-			await eventually(() =>
-				expect(
-					replica?.log
-						.slice(lines)
-						.some(({ level, part }) => level === "debug" && part === "xds"),
-				).to.equal(true),
-			);
 			await lateen("log-level", "xds=default", "--context", "mia");
 		});
 
