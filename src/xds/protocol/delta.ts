@@ -250,8 +250,10 @@ export class DeltaStream extends StreamState {
 		if (state.rejected.size > 0) return lookAtEach;
 		if (!state.apart.isEmpty || !state.hasNoRemovals) return lookAtEach;
 		const { base, own } = pending.parts;
+		// Single changes are all but a few of the calls.
+		if (base.size === 0) return lookAtEach;
 		const all = this.resources.split(type).shared;
-		if (base.size === 0 || all.size === 0) return lookAtEach;
+		if (all.size === 0) return lookAtEach;
 		if (base === changedNames(all) && !state.isUntouched) {
 			const lacking = state.held
 				.lacking(all)

@@ -40,9 +40,13 @@ export class Sent {
 	}
 
 	/** Every name with its resource, or undefined for a removal. */
-	*[Symbol.iterator](): IterableIterator<
+	[Symbol.iterator](): IterableIterator<
 		readonly [string, Resource | undefined]
 	> {
+		return this.shared.size === 0 ? this.others.entries() : this.#entries();
+	}
+
+	*#entries(): IterableIterator<readonly [string, Resource | undefined]> {
 		yield* this.shared;
 		yield* this.others;
 	}

@@ -166,6 +166,10 @@ export class SharedMap<V extends object | string | true> {
 		const before = this.get(name);
 		if (before === value) return before;
 		if (before === undefined) this.#size += 1;
+		if (this.#base.entries.size === 0) {
+			this.#own.set(name, value);
+			return before;
+		}
 		const inBase = this.#base.entries.get(name);
 		if (inBase !== undefined && before === undefined) this.#gone -= 1;
 		if (inBase === value) this.#own.delete(name);
@@ -195,7 +199,7 @@ export class SharedMap<V extends object | string | true> {
 	/** Deletes everything. */
 	clear(): void {
 		this.#base = this.#bases.empty;
-		this.#own = new Map();
+		this.#own.clear();
 		this.#size = 0;
 		this.#gone = 0;
 	}

@@ -247,9 +247,10 @@ export abstract class StreamState {
 		return sentResources(this.types[type]);
 	}
 
-	/** Versions that the proxy came to have, and no longer has, since the last call. */
-	takeHeldChanges(): HeldChanges {
+	/** Versions that the proxy came to have, and no longer has, since the last call; undefined when there are none. */
+	takeHeldChanges(): HeldChanges | undefined {
 		const { gained, lost, filled } = this.#heldChanges;
+		if (gained.length + lost.length + filled.length === 0) return undefined;
 		this.#heldChanges.gained = [];
 		this.#heldChanges.lost = [];
 		this.#heldChanges.filled = [];

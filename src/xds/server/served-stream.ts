@@ -189,13 +189,12 @@ export class ServedStream<State extends StreamState, Request>
 	}
 
 	#tellHeld(): void {
-		const { gained, lost, filled } = this.state.takeHeldChanges();
-		if (!this.#isCounted) return;
+		const changes = this.state.takeHeldChanges();
+		if (changes === undefined || !this.#isCounted) return;
+		const { gained, lost, filled } = changes;
 		for (const set of filled)
 			for (const { version } of set.values()) gained.push(version);
-		if (gained.length > 0 || lost.length > 0) {
-			this.#attached.held(gained, lost);
-		}
+		this.#attached.held(gained, lost);
 	}
 
 	/** From now on the status of objects waits for this proxy. */
