@@ -150,6 +150,7 @@ export async function measureReplicas(
 	const endpoint = await changeEndpoints(changes);
 	const rssMb = await each((server) => server.rssMb());
 
+	await untilAlone(run, replicas);
 	await untilQuiet(cluster, signal);
 	const position = await auditPosition(cluster.auditLog);
 	const beforeIdle = await each((server) => server.cpuMs());
@@ -170,6 +171,25 @@ export async function measureReplicas(
 		),
 		idleRequests,
 	};
+}
+
+/** Waits, but not for ever, until nothing is left of replicas that were stopped before: it is taken away half a minute later. */
+async function untilAlone(
+	{ client, signal }: KubeRun,
+	replicas: number,
+): Promise<void> {
+	const path = `/apis/lateen.dev/v1alpha1/namespaces/${ownNamespace}/proxyreports`;
+	for (let attempt = 0; attempt < 60; attempt++) {
+		const { body } = await expectOk(client, "GET", path);
+		const { items } = body as {
+			readonly items: readonly {
+				readonly spec: { readonly replica: string };
+			}[];
+		};
+		const left = new Set(items.map(({ spec }) => spec.replica));
+		if (left.size <= replicas) return;
+		await sleep(2_000, undefined, { signal });
+	}
 }
 
 /** Waits, but not for ever, until only Leases are written: after a start, last good forms are written, and what dead replicas have left is taken away. */

@@ -3,8 +3,8 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /**
  * How much young memory V8 gets. By itself it takes 128 MB under load and keeps
- * it. Together with the growth below this costs a sixth more CPU in the first sync
- * of all proxies, a tenth in changes, and saves a third of the memory.
+ * it. Together with the growth below this costs a tenth more CPU in changes, and
+ * saves a third of the memory.
  */
 const maxYoungBytes = 16 * 1024 * 1024;
 
