@@ -44,8 +44,8 @@ function reject(state: TypeState, { sent, withheld }: InFlight): Refused {
 		} else if (held === undefined || heldVersion(held) !== resource.version) {
 			state.rejected.set(name, resource);
 			resources.push(resource);
-		} else if (!withheld.has(name)) {
-			// It has what it was sent, so what it refused before of this name is no longer wanted.
+		} else if (state.rejectedRemoval(name) && !withheld.has(name)) {
+			// It has what it was sent, so the removal that it refused before is no longer wanted.
 			state.rejected.delete(name);
 		}
 	}
