@@ -158,7 +158,13 @@ export function virtualHost(
 ): MemoryChange {
 	return {
 		type: "virtualHost",
-		put: makeResource(VirtualHostSchema, name, hostInit(name, domain, to), []),
+		put: makeResource(
+			VirtualHostSchema,
+			name,
+			hostInit(name, domain, to),
+			[],
+			[to],
+		),
 	};
 }
 
@@ -175,6 +181,7 @@ export function wholeRoute(
 			name,
 			{ name, virtualHosts: [hostInit("all", domain, to)] },
 			[],
+			[to],
 		),
 	};
 }
