@@ -142,14 +142,18 @@ describe("an upgrade", () => {
 			.filter(({ verdict }) => verdict !== "ok")
 			.map(({ about, message }) => `${about}: ${message}`);
 	};
-	/** What all replicas say of their proxies since they started, by metric and type of resource. */
-	const figures = async (): Promise<ReadonlyMap<string, number>> => {
-		const sums = new Map<string, number>();
-		const pods = await world.inSystem(
+	/** Names of the control plane's pods, with those that end. */
+	const replicas = async (): Promise<readonly string[]> => {
+		const names = await world.inSystem(
 			...["get", "pods", "-l", "app=lateen", "-o"],
 			"jsonpath={.items[*].metadata.name}",
 		);
-		for (const pod of pods.split(" ")) {
+		return names.split(" ");
+	};
+	/** What all replicas say of their proxies since they started, by metric and type of resource. */
+	const figures = async (): Promise<ReadonlyMap<string, number>> => {
+		const sums = new Map<string, number>();
+		for (const pod of await replicas()) {
 			const text = await kubectl(world.cluster, [
 				...["get", "--raw"],
 				`/api/v1/namespaces/${system}/pods/${pod}:15014/proxy/metrics`,
@@ -217,9 +221,15 @@ describe("an upgrade", () => {
 	});
 
 	it("sends proxies nothing that they have already, when their replica is replaced", async () => {
+		const before = await replicas();
 		await losesNothing(async () => {
 			await world.inSystem("rollout", "restart", "deployment/lateen");
 			await rolledOut();
+			// Those that end are still asked, and their streams count.
+			await eventually(async () => {
+				const now = await replicas();
+				expect(now.filter((name) => before.includes(name))).to.deep.equal([]);
+			}, PATIENCE_MS);
 			await settled();
 			await programmed();
 		});
