@@ -268,6 +268,39 @@ const refusedWithNothingNew: readonly [
 	];
 })();
 
+/** A listener goes and comes back; the request that ends the interest in its route configuration comes while a virtual host is under way, which goes meanwhile. */
+const goneWhileUnwanted: typeof refusedWithNothingNew = (() => {
+	const meshOf = (
+		cluster: number,
+		listeners: SmallMesh["listeners"],
+		hosts: SmallMesh["hosts"] = [],
+	): SmallMesh => ({
+		clusters: new Map([[cluster, 0]]),
+		endpoints: noEndpointChanges,
+		listeners,
+		hosts,
+	});
+	const one = new Map([[0, 0]]);
+	const request = { op: "request" } as const;
+	const accept = { op: "response", refuse: false } as const;
+	const refuse = { op: "response", refuse: true } as const;
+	return [
+		meshOf(1, one),
+		false,
+		[
+			...[request, accept, request, request, accept, request, accept],
+			...[{ op: "reconnect" } as const, request, request, request],
+			...[{ op: "become", mesh: meshOf(0, new Map()) } as const],
+			...[refuse, refuse, request, refuse, request, refuse, request, refuse],
+			...[request, request, request, request, refuse, request],
+			...[{ op: "become", mesh: meshOf(0, one, [[0, 0, 0, 0]]) } as const],
+			request,
+		],
+		sendOrder,
+		meshOf(0, one),
+	];
+})();
+
 describe("DeltaStream and a proxy that behaves like Envoy", () => {
 	it("agree in the end, and nothing ever points at what is not there, whatever happens in between", () => {
 		fc.assert(
@@ -326,7 +359,10 @@ describe("DeltaStream and a proxy that behaves like Envoy", () => {
 					expect(envoy.has).to.deep.equal(expected(end));
 				},
 			),
-			{ numRuns: 1000, examples: [[...refusedWithNothingNew]] },
+			{
+				numRuns: 1000,
+				examples: [[...refusedWithNothingNew], [...goneWhileUnwanted]],
+			},
 		);
 	});
 });

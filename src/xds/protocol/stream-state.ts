@@ -124,7 +124,12 @@ export abstract class StreamState {
 			const state = this.types[type];
 			if (state.subscription === undefined) continue;
 			for (const name of names) {
-				if (!state.held.has(name) && !this.mayHave(type, name)) continue;
+				const isNothing =
+					!state.held.has(name) &&
+					!this.mayHave(type, name) &&
+					// What is under way may be wanted again by the time it arrives.
+					!state.hasSent(name);
+				if (isNothing) continue;
 				state.look(name, this.change, "changed");
 				this.#mayHaveWork |= bitOf[type];
 				concerned = true;
