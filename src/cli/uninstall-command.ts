@@ -112,7 +112,7 @@ function notes(
 		);
 	if (injectedPods > 0)
 		sentences.push(
-			`${injectedPods} pods have a proxy and keep it until they are made anew: \`kubectl get pods -A -l lateen.dev/injected\`.`,
+			`Pods that have a proxy (${injectedPods}) keep it until they are made anew: \`kubectl get pods -A -l lateen.dev/injected\`.`,
 		);
 	return sentences;
 }

@@ -424,11 +424,11 @@ describe("install, check and uninstall on a real API server", function () {
 			expect(code).to.equal(1);
 			const lines = bad.map(({ verdict, message }) => `${verdict}: ${message}`);
 			for (const [index, line] of [
-				/^warning: 1 pods .*: shop\/forgotten[.]/,
-				/^warning: 1 pods .*: shop\/host[.] HostNetwork: It is[.]$/,
+				/^warning: Pods that ask for a proxy.*: shop\/forgotten[.]/,
+				/^warning: Pods .*: shop\/host[.] HostNetwork: It is[.]$/,
 				/^problem: There is no ConfigMap lateen-ca in shop,/,
-				/^problem: 1 pods .* nowhere\/proxy of their lateen-proxy \(ImagePullBackOff\): shop\/broken[.]/,
-				/^warning: 1 pods .* 0[.]0[.]9: shop\/older[.]/,
+				/^problem: Pods .* nowhere\/proxy of their lateen-proxy \(ImagePullBackOff\): shop\/broken[.]/,
+				/^warning: Pods .* 0[.]0[.]9: shop\/older[.]/,
 			].entries())
 				expect(lines[index]).to.match(line);
 			expect(lines).to.have.length(5);
@@ -513,7 +513,7 @@ describe("install, check and uninstall on a real API server", function () {
 			expect(out).to.not.include("CustomResourceDefinition");
 			expect(out.split("\n")[0]).to.include("WebhookConfiguration");
 			expect(err).to.include("The CRDs stay, with 1 RouteRule");
-			expect(err).to.include("1 pods have a proxy");
+			expect(err).to.include("Pods that have a proxy (1) keep it");
 			expect(await ours()).to.deep.equal(before);
 		});
 

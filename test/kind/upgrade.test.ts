@@ -216,7 +216,7 @@ describe("an upgrade", () => {
 		const found = (await check()).filter((one) => one.startsWith("pods: "));
 		expect(found).to.have.lengthOf(1);
 		expect(found[0]).to.match(
-			/^pods: 4 pods have the proxy of version 0\.0\.9: .*rollout restart/,
+			/^pods: Pods with the proxy of version 0\.0\.9: (\S+, ){3}\S+\. .*rollout restart/,
 		);
 	});
 

@@ -26,6 +26,6 @@ export async function checkPodSecurity({
 	}
 	return [...names].map(([level, namespaces]) => ({
 		verdict: "problem",
-		message: `${namespaces.length} namespaces ask for proxies and enforce the level ${level} of Pod Security, which forbids NET_ADMIN, by which lateen-capture leads traffic to them, so no new pod is taken there: ${fewOf(namespaces)}. Label them ${levelLabel}=privileged, with ${levelLabel.replace("enforce", "warn")}=${level} to be told of all else; or take ${injectLabel} away.`,
+		message: `Namespaces that ask for proxies and take no new pod with one, because they enforce the level ${level} of Pod Security, which forbids NET_ADMIN, by which lateen-capture leads traffic to proxies: ${fewOf(namespaces)}. Label them ${levelLabel}=privileged, with ${levelLabel.replace("enforce", "warn")}=${level} to be told of all else; or take ${injectLabel} away.`,
 	}));
 }

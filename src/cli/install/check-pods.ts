@@ -36,7 +36,7 @@ export async function checkPods(
 		: [
 				{
 					verdict: "ok",
-					message: `${injected.count} pods have a proxy of this version that works, and none that should have one is without.`,
+					message: `All pods that are to have a proxy have one of this version that works (${injected.count}).`,
 				},
 			];
 }
@@ -70,12 +70,12 @@ async function podsWithout(
 	for await (const pod of pods) look(pod);
 	const found: Said[] = [...skipped].map(([because, list]) => ({
 		verdict: "warning",
-		message: `${list.length} pods that were to have a proxy have none: ${fewOf(list)}. ${because}`,
+		message: `Pods that were to have a proxy and have none: ${fewOf(list)}. ${because}`,
 	}));
 	if (forgotten.length > 0)
 		found.unshift({
 			verdict: "warning",
-			message: `${forgotten.length} pods that ask for a proxy, or whose namespace does, have none: ${fewOf(forgotten)}. They were made before; \`kubectl rollout restart\` of what makes them gives them one.`,
+			message: `Pods that ask for a proxy, or whose namespace does, and have none: ${fewOf(forgotten)}. They were made before; \`kubectl rollout restart\` of what makes them gives them one.`,
 		});
 	return found;
 }
@@ -118,7 +118,7 @@ async function injectedPods({ client }: ApiServer): Promise<{
 			...[...older].map(
 				([version, list]): Said => ({
 					verdict: "warning",
-					message: `${list.length} pods have the proxy of version ${version}: ${fewOf(list)}. \`kubectl rollout restart\` of what makes them gives them that of ${programVersion}.`,
+					message: `Pods with the proxy of version ${version}: ${fewOf(list)}. \`kubectl rollout restart\` of what makes them gives them that of ${programVersion}.`,
 				}),
 			),
 		],
@@ -126,28 +126,27 @@ async function injectedPods({ client }: ApiServer): Promise<{
 }
 
 function sayTrouble(trouble: ProxyTrouble, pods: readonly string[]): Said {
-	const these = `${pods.length} pods`;
 	const [namespace = "", pod = ""] = (pods[0] ?? "").split("/");
 	switch (trouble.kind) {
 		case "image":
 			return {
 				verdict: "problem",
-				message: `${these} cannot have the image ${trouble.image} of their ${trouble.container} (${trouble.reason}): ${fewOf(pods)}. Push it there, or name another in spec.injection of the Mesh default (\`lateen install --proxy-image\`) and have the pods made anew.`,
+				message: `Pods cannot have the image ${trouble.image} of their ${trouble.container} (${trouble.reason}): ${fewOf(pods)}. Push it there, or name another in spec.injection of the Mesh default (\`lateen install --proxy-image\`) and have the pods made anew.`,
 			};
 		case "failing":
 			return {
 				verdict: "problem",
-				message: `${these} have a ${trouble.container} that does not run (${trouble.reason}): ${fewOf(pods)}. \`kubectl -n ${namespace} logs ${pod} -c ${trouble.container}\` and \`kubectl -n ${namespace} describe pod ${pod}\` say why.`,
+				message: `Pods have a ${trouble.container} that does not run (${trouble.reason}): ${fewOf(pods)}. \`kubectl -n ${namespace} logs ${pod} -c ${trouble.container}\` and \`kubectl -n ${namespace} describe pod ${pod}\` say why.`,
 			};
 		case "memory":
 			return {
 				verdict: "warning",
-				message: `${these} have a ${trouble.container} that was killed for want of memory: ${fewOf(pods)}. Give it more: the annotation lateen.dev/proxy-memory-limit, or spec.injection.resources of the Mesh default.`,
+				message: `Pods have a ${trouble.container} that was killed for want of memory: ${fewOf(pods)}. Give it more: the annotation lateen.dev/proxy-memory-limit, or spec.injection.resources of the Mesh default.`,
 			};
 		case "unready":
 			return {
 				verdict: "warning",
-				message: `${these} have a proxy that runs and is not ready: ${fewOf(pods)}. It waits for the control plane; \`kubectl -n ${namespace} logs ${pod} -c ${names.proxyContainer}\` says what keeps them apart.`,
+				message: `Pods have a proxy that runs and is not ready: ${fewOf(pods)}. It waits for the control plane; \`kubectl -n ${namespace} logs ${pod} -c ${names.proxyContainer}\` says what keeps them apart.`,
 			};
 	}
 }
