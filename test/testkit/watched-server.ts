@@ -1,5 +1,6 @@
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import type { Credentials } from "../../src/kube/kube-access.ts";
+import type { WatchProblem } from "../../src/kube/list-watch.ts";
 import { openConnection } from "../../src/kube/open-connection.ts";
 import { resources } from "../../src/kube/resources.ts";
 import type { Watcher, WatchOptions } from "../../src/kube/watcher.ts";
@@ -23,6 +24,8 @@ export interface WatchedServer extends AsyncDisposable {
 	readonly watcher: Watcher<Kept>;
 	/** What a reader who heard all changes has, by `namespace/name`: `spec` of each. */
 	readonly heard: ReadonlyMap<string, unknown>;
+	/** Each problem that was told, also of one that was soon over. */
+	readonly problems: readonly WatchProblem[];
 	/** How often a whole list was told. */
 	readonly lists: () => number;
 	/** How many single changes were told. */
@@ -92,6 +95,10 @@ export async function watchServer(
 		...(options.limits && { limits: options.limits }),
 		...(options.maxPageBytes && { maxPageBytes: options.maxPageBytes }),
 	});
+	const problems: WatchProblem[] = [];
+	watcher.status.subscribe(({ problem }) => {
+		if (problem !== undefined) problems.push(problem);
+	});
 	const stopping = new AbortController();
 	const done = watcher.run(stopping.signal);
 	// A test that fails meanwhile must not end the process; `stop` tells of the failure.
@@ -105,6 +112,7 @@ export async function watchServer(
 		connection,
 		watcher,
 		heard,
+		problems,
 		lists: () => lists,
 		changes: () => changes,
 		asked: (what) => server.requests.filter((one) => one.what === what).length,
