@@ -8,12 +8,10 @@ import { checkPods } from "./check-pods.ts";
 import { checkServerVersion } from "./check-server-version.ts";
 import { checkWebhooks } from "./check-webhooks.ts";
 import { findObject } from "./find-object.ts";
-import { type Finding, findings } from "./finding.ts";
+import { type Finding, findings, type Said } from "./finding.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ApiServer } from "./open-api-server.ts";
 import { installResources } from "./resource-of.ts";
-
-type Said = Omit<Finding, "about">;
 
 /** Whether an installation works, and whether pods have proxies of this version. */
 export async function checkAfter(

@@ -6,12 +6,10 @@ import { injectLabel } from "../../reconcilers/injection-registration.ts";
 import { checkCrds } from "./check-crds.ts";
 import { checkServerVersion } from "./check-server-version.ts";
 import { findObject } from "./find-object.ts";
-import { type Finding, fewOf, findings } from "./finding.ts";
+import { type Finding, fewOf, findings, type Said } from "./finding.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ApiServer } from "./open-api-server.ts";
 import { installResources, resourceOf } from "./resource-of.ts";
-
-type Said = Omit<Finding, "about">;
 
 /** What stands in the way of an installation. */
 export async function checkBefore(

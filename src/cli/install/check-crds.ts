@@ -1,12 +1,10 @@
 import { recordIn, recordsIn, textIn } from "../../injector/json.ts";
 import { resources } from "../../kube/resources.ts";
 import { findObject } from "./find-object.ts";
-import type { Finding } from "./finding.ts";
+import type { Said } from "./finding.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ApiServer } from "./open-api-server.ts";
 import { tryApply } from "./try-apply.ts";
-
-type Said = Omit<Finding, "about">;
 
 /**
  * Whether the CRDs are those of this version.

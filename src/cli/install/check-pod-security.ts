@@ -1,7 +1,7 @@
 import { recordIn, textIn } from "../../injector/json.ts";
 import { resources } from "../../kube/resources.ts";
 import { injectLabel } from "../../reconcilers/injection-registration.ts";
-import { type Finding, fewOf } from "./finding.ts";
+import { fewOf, type Said } from "./finding.ts";
 import type { ApiServer } from "./open-api-server.ts";
 
 /** Label by which a namespace enforces a level of Pod Security; what it enforces without one, only the API server's own settings say. */
@@ -10,7 +10,7 @@ const levelLabel = "pod-security.kubernetes.io/enforce";
 /** Which namespaces ask for proxies and enforce a level of Pod Security that takes no pod with one. */
 export async function checkPodSecurity({
 	client,
-}: ApiServer): Promise<readonly Omit<Finding, "about">[]> {
+}: ApiServer): Promise<readonly Said[]> {
 	const names = new Map<string, string[]>();
 	const found = client.listAll(
 		resources.Namespace,

@@ -4,11 +4,9 @@ import type { KubeObject } from "../../kube/kube-object.ts";
 import { resources } from "../../kube/resources.ts";
 import { injectLabel } from "../../reconcilers/injection-registration.ts";
 import { programVersion } from "../../settings/program-version.ts";
-import { type Finding, fewOf } from "./finding.ts";
+import { fewOf, type Said } from "./finding.ts";
 import type { ApiServer } from "./open-api-server.ts";
 import { type ProxyTrouble, proxyTrouble } from "./proxy-trouble.ts";
-
-type Said = Omit<Finding, "about">;
 
 /** Pods that have ended have no proxy any more. */
 const fieldSelector = "status.phase!=Succeeded,status.phase!=Failed";

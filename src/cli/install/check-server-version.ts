@@ -1,5 +1,5 @@
 import { serverVersion } from "../../kube/server-version.ts";
-import type { Finding } from "./finding.ts";
+import type { Said } from "./finding.ts";
 import type { ApiServer } from "./open-api-server.ts";
 
 /** The first that has all that the manifests say: `sleep` of a preStop hook, and match conditions of webhooks. Earlier ones refuse the Deployment. */
@@ -8,7 +8,7 @@ const oldestMinor = 30;
 /** Whether the API server is recent enough. */
 export async function checkServerVersion({
 	connection,
-}: ApiServer): Promise<readonly Omit<Finding, "about">[]> {
+}: ApiServer): Promise<readonly Said[]> {
 	const { major, minor } = await serverVersion(
 		connection,
 		new AbortController().signal,

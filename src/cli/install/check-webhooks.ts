@@ -13,10 +13,8 @@ import {
 } from "../../reconcilers/injection-registration.ts";
 import { validation } from "../../reconcilers/webhook-registration.ts";
 import { findObject } from "./find-object.ts";
-import type { Finding } from "./finding.ts";
+import type { Said } from "./finding.ts";
 import type { ApiServer } from "./open-api-server.ts";
-
-type Said = Omit<Finding, "about">;
 
 const kinds = [
 	{ resource: resources.ValidatingWebhookConfiguration, of: validation },

@@ -10,6 +10,9 @@ export interface Finding {
 	readonly message: string;
 }
 
+/** A finding of a look whose subject stands elsewhere. */
+export type Said = Omit<Finding, "about">;
+
 /**
  * What a look says; a look that is not allowed is `unknown`.
  *
@@ -17,7 +20,7 @@ export interface Finding {
  */
 export async function findings(
 	about: string,
-	look: () => Promise<readonly Omit<Finding, "about">[]>,
+	look: () => Promise<readonly Said[]>,
 ): Promise<readonly Finding[]> {
 	try {
 		return (await look()).map((one) => ({ about, ...one }));
