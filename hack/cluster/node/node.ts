@@ -11,6 +11,7 @@ import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { NodePrograms } from "../../ensure-kubernetes.ts";
 import { type Part, Parts } from "../../programs/parts.ts";
+import { runs } from "../../programs/runs.ts";
 import { ClusterError, type ControlPlane } from "../control-plane.ts";
 import { runKubectl } from "../kubectl.ts";
 import { makeCgroup } from "./cgroups.ts";
@@ -128,7 +129,7 @@ export class Node implements AsyncDisposable {
 			entrypoint: ["/pause"],
 		});
 		const part = this.#start("containerd", "containerd", ["--config", config]);
-		await this.#until(part, () => succeeds("ctr", ["version"]));
+		await this.#until(part, () => runs("ctr", ["version"]));
 		await run("ctr", ["-n", "k8s.io", "images", "import", pause]);
 	}
 
@@ -261,7 +262,7 @@ export class Node implements AsyncDisposable {
 			await mkdir(at(name), { recursive: true });
 		}
 		const layers = `lowerdir=${at("lower")},upperdir=${at("upper")},workdir=${at("work")}`;
-		const worked = await succeeds("mount", [
+		const worked = await runs("mount", [
 			...["-t", "overlay", "overlay", "-o", layers, at("merged")],
 		]);
 		if (worked) await run("umount", [at("merged")]);
@@ -290,16 +291,6 @@ export class Node implements AsyncDisposable {
 			await setTimeout(POLL_MS);
 		}
 	}
-}
-
-async function succeeds(
-	program: string,
-	args: readonly string[],
-): Promise<boolean> {
-	return await run(program, args).then(
-		() => true,
-		() => false,
-	);
 }
 
 function printEnd(part: Part, how: string): string {
