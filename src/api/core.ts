@@ -74,6 +74,8 @@ export interface PodOwner {
 /** The used fields of a Kubernetes Pod. */
 export interface Pod extends ObjectBase<"Pod"> {
 	readonly ips: readonly string[];
+	/** Whether it was told to go (`metadata.deletionTimestamp`); its containers may run on for a while. */
+	readonly terminating: boolean;
 	readonly serviceAccount: string;
 	readonly nodeName?: string;
 	/** Named and numbered container ports. */

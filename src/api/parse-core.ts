@@ -169,6 +169,7 @@ export function parsePod(object: Fields): Omit<Pod, "kind" | "metadata"> {
 	];
 	return {
 		ips: listed.length > 0 ? listed : podIP ? [podIP] : [],
+		terminating: Boolean(metadata.text("deletionTimestamp")),
 		serviceAccount: spec.text("serviceAccountName") || "default",
 		...(nodeName && { nodeName }),
 		ports: containers.flatMap((container) =>

@@ -127,8 +127,9 @@ const object: fc.Arbitrary<ApiObject> = fc.oneof(
 					.map(defined),
 				{ maxLength: 3 },
 			),
+			fc.constantFrom("endpointslice-controller.k8s.io", "me"),
 		)
-		.map(([n, serviceName, addressType, endpoints]) =>
+		.map(([n, serviceName, addressType, endpoints, managedBy]) =>
 			endpointSlice(
 				n,
 				{
@@ -137,7 +138,13 @@ const object: fc.Arbitrary<ApiObject> = fc.oneof(
 					endpoints,
 					ports: [{ name: "http", port: 8080 }],
 				},
-				{ labels: { version: "v1", "kubernetes.io/service-name": "x" } },
+				{
+					labels: {
+						version: "v1",
+						"kubernetes.io/service-name": "x",
+						"endpointslice.kubernetes.io/managed-by": managedBy,
+					},
+				},
 			),
 		),
 	fc
@@ -146,12 +153,14 @@ const object: fc.Arbitrary<ApiObject> = fc.oneof(
 			labels,
 			fc.array(ip, { maxLength: 2 }),
 			maybe(fc.constant("n")),
+			fc.boolean(),
 		)
-		.map(([n, own, ips, nodeName]) =>
+		.map(([n, own, ips, nodeName, terminating]) =>
 			pod(
 				n,
 				{
 					ips,
+					terminating,
 					...(nodeName !== undefined && { nodeName }),
 					ports: [{ name: "web", containerPort: 8080 }],
 				},

@@ -20,6 +20,10 @@ function reviewsOf(...list: readonly ApiObject[]) {
 	return endpointsOf(service("reviews"), ...list).get(reviews) ?? [];
 }
 
+function healthsOf(...list: readonly ApiObject[]) {
+	return reviewsOf(...list).map(({ health }) => health);
+}
+
 describe("endpoints from EndpointSlices", () => {
 	it("come from all slices of the Service, in order of address", () => {
 		const found = reviewsOf(
@@ -97,14 +101,52 @@ describe("endpoints from EndpointSlices", () => {
 	] as const;
 	for (const { name, state, want } of states) {
 		it(name, () => {
-			const found = reviewsOf(
-				endpointSlice("reviews", {
-					endpoints: [{ addresses: ["10.0.0.1"], ...state }],
-				}),
-			);
-			expect(found.map(({ health }) => health)).to.deep.equal(want);
+			const slice = endpointSlice("reviews", {
+				endpoints: [{ addresses: ["10.0.0.1"], ...state }],
+			});
+			expect(healthsOf(slice)).to.deep.equal(want);
 		});
 	}
+
+	const r1 = { addresses: ["10.0.0.1"], pod: "r1" };
+	const ofKubernetes = {
+		labels: {
+			"endpointslice.kubernetes.io/managed-by":
+				"endpointslice-controller.k8s.io",
+		},
+	};
+
+	it("drain as soon as their Pod is told to go, whatever their slice says still", () => {
+		const going = pod("r1", { ips: ["10.0.0.1"], terminating: true });
+		for (const endpoint of [r1, "10.0.0.1"]) {
+			const slice = endpointSlice("reviews", { endpoints: [endpoint] });
+			expect(healthsOf(slice, going)).to.deep.equal(["draining"]);
+		}
+		const unready = { ...r1, ready: false, serving: false };
+		expect(
+			healthsOf(endpointSlice("reviews", { endpoints: [unready] }), going),
+		).to.deep.equal([]);
+	});
+
+	it("go with their Pod, although Kubernetes' slice lists them still", () => {
+		const slice = endpointSlice(
+			"reviews",
+			{ endpoints: [r1, "10.0.0.2"] },
+			ofKubernetes,
+		);
+		const there = pod("r1", { ips: ["fd::1", "10.0.0.1"] });
+		expect(healthsOf(slice, there)).to.deep.equal(["healthy", "healthy"]);
+		expect(healthsOf(slice)).to.deep.equal(["healthy"]);
+		// As in a StatefulSet.
+		const anew = pod("r1", { ips: [] });
+		expect(healthsOf(slice, anew)).to.deep.equal(["healthy"]);
+	});
+
+	it("need no Pod in a slice that somebody else wrote", () => {
+		const slice = endpointSlice("reviews", { endpoints: [r1] });
+		expect(healthsOf(slice)).to.deep.equal(["healthy"]);
+		expect(healthsOf(slice, pod("r1"))).to.deep.equal(["healthy"]);
+	});
 
 	it("have the labels of the Pod that the slice names", () => {
 		const [found] = reviewsOf(

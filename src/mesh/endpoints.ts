@@ -57,7 +57,8 @@ export interface EndpointRecord {
  * Labels come from the Pod (the one that the slice names, else the only one of
  * its namespace with that address), so that versions are told apart; an endpoint
  * without a Pod has the slice's own labels except Kubernetes' (`kubernetes.io/…`),
- * so that VMs and slices written by hand can have versions too.
+ * so that VMs and slices written by hand can have versions too. A Pod that is
+ * told to go, or is gone, takes its endpoint along, whatever its slice says still.
  */
 export function buildEndpoints(
 	inputs: EndpointInputs,
@@ -306,9 +307,11 @@ function sliceEndpoints(
 		const ports = slicePorts(service, slice);
 		for (const endpoint of slice.endpoints) {
 			const address = endpoint.addresses[0];
-			const health = healthOf(endpoint);
-			if (address === undefined || health === undefined) continue;
 			const pod = podOf(slice, endpoint, objects.Pod);
+			const health = isGone(slice, endpoint, pod)
+				? undefined
+				: healthOf(endpoint, pod);
+			if (address === undefined || health === undefined) continue;
 			found.push({
 				address: address.toLowerCase(),
 				ports,
@@ -355,10 +358,35 @@ function slicePorts(
 	return ports;
 }
 
-function healthOf(endpoint: SliceEndpoint): Endpoint["health"] | undefined {
-	if (endpoint.terminating) return endpoint.serving ? "draining" : undefined;
-	return endpoint.ready ? "healthy" : undefined;
+/** The Pod knows first that it is to go. */
+function healthOf(
+	{ ready, serving, terminating }: SliceEndpoint,
+	pod: Pod | undefined,
+): Endpoint["health"] | undefined {
+	if (terminating || pod?.terminating) return serving ? "draining" : undefined;
+	return ready ? "healthy" : undefined;
 }
+
+/**
+ * Whether the Pod that the endpoint stands for is no more, or is another one by
+ * now, although the slice still lists it: Kubernetes writes its slices after the
+ * Pods, and half a minute later when a thousand Services are made just then.
+ * Slices that somebody else writes may name Pods that never were.
+ */
+function isGone(
+	slice: EndpointSlice,
+	endpoint: SliceEndpoint,
+	pod: Pod | undefined,
+): boolean {
+	if (endpoint.pod === undefined) return false;
+	if (slice.metadata.labels[managedBy] !== sliceController) return false;
+	const [address = ""] = endpoint.addresses;
+	return pod === undefined || !pod.ips.includes(address);
+}
+
+const managedBy = "endpointslice.kubernetes.io/managed-by";
+/** Kubernetes' own, of the controller manager. */
+const sliceController = "endpointslice-controller.k8s.io";
 
 function podOf(
 	slice: EndpointSlice,

@@ -6,8 +6,9 @@ function podWith(fields: {
 	readonly name?: string;
 	readonly restarts?: number;
 	readonly ip?: string;
+	readonly deletedAt?: string;
 }): Record<string, unknown> {
-	const { name = "a", restarts = 0, ip = "10.0.0.1" } = fields;
+	const { name = "a", restarts = 0, ip = "10.0.0.1", deletedAt } = fields;
 	return {
 		apiVersion: "v1",
 		kind: "Pod",
@@ -15,6 +16,7 @@ function podWith(fields: {
 			name,
 			namespace: "shop",
 			uid: "u1",
+			...(deletedAt !== undefined && { deletionTimestamp: deletedAt }),
 			labels: { app: "cart" },
 			annotations: { noise: "n".repeat(1000) },
 			managedFields: [{ manager: "kubelet" }],
@@ -66,6 +68,7 @@ describe("projectObject", () => {
 					createdMs: 0,
 				},
 				ips: ["10.0.0.1"],
+				terminating: false,
 				serviceAccount: "cart",
 				nodeName: "node-1",
 				ports: [{ name: "http", containerPort: 8080 }],
@@ -76,6 +79,10 @@ describe("projectObject", () => {
 	it("makes the same of a Pod that differs in what is not used", () => {
 		expect(pod({ restarts: 7 })).to.deep.equal(pod({}));
 		expect(pod({ ip: "10.0.0.2" })).to.not.deep.equal(pod({}));
+		expect(pod({ deletedAt: "2026-01-02T03:04:05Z" })).to.have.nested.property(
+			"object.terminating",
+			true,
+		);
 	});
 
 	it("keeps one copy of what objects have in common", () => {

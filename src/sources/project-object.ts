@@ -95,6 +95,7 @@ function prune(kind: Kind, content: Content, interner: Interner): Content {
 				...head,
 				metadata: {
 					...pruneMetadata(metadata, interner),
+					deletionTimestamp: metadata["deletionTimestamp"],
 					...pruneInjection(metadata, interner),
 				},
 				spec: {

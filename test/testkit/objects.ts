@@ -170,6 +170,7 @@ export function pod(
 		kind: "Pod",
 		metadata: metadataOf(name, metadata),
 		ips: [],
+		terminating: false,
 		serviceAccount: "default",
 		ports: [],
 		...fields,

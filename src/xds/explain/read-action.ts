@@ -15,6 +15,7 @@ import {
 	type FractionalPercent,
 } from "../../gen/envoy/envoy/type/v3/percent_pb.js";
 import { filterNames } from "../generate/filter-order.ts";
+import { readRetryOn } from "../generate/retry-conditions.ts";
 import { changeHeaders, headerSteps } from "./change-headers.ts";
 import { durationMs } from "./duration-ms.ts";
 import type {
@@ -170,7 +171,7 @@ function retriesOf(policy: RetryPolicy): RetriesStep | undefined {
 	if (attempts === 0 || policy.retryOn === "") return undefined;
 	return {
 		attempts,
-		on: policy.retryOn.split(","),
+		on: readRetryOn(policy.retryOn),
 		perTryTimeoutMs: policy.perTryTimeout && durationMs(policy.perTryTimeout),
 	};
 }

@@ -18,7 +18,7 @@ export const defaults = {
 	idleCloseMs: 1_000,
 	/** Retries of a rule-less route, and only when the request was certainly not processed. */
 	retryAttempts: 2,
-	safeRetryOn: "connect-failure,refused-stream,reset-before-request",
+	safeRetryOn: ["connect-failure", "refused-stream", "reset-before-request"],
 	/**
 	 * Retries may be this share of what is in flight, or `retryBudgetMinimum`.
 	 * A retry counts while it waits, too: with 10, sixteen callers at a time met

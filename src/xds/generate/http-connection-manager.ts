@@ -1,4 +1,3 @@
-import { ComparisonFilter_Op } from "../../gen/envoy/envoy/config/accesslog/v3/accesslog_pb.js";
 import type { FilterSchema } from "../../gen/envoy/envoy/config/listener/v3/listener_components_pb.js";
 import {
 	HttpConnectionManagerSchema,
@@ -11,6 +10,7 @@ import { duration } from "./duration.ts";
 import { pack } from "./encode.ts";
 import { httpFilters } from "./filter-order.ts";
 import type { Init } from "./init.ts";
+import { inboundLocalReplies, localReplies } from "./local-replies.ts";
 import { statName } from "./names.ts";
 import type { RouteConfigurationInit } from "./route-configuration.ts";
 
@@ -87,7 +87,7 @@ function manager(
 				timeout: duration(defaults.http2KeepaliveTimeoutMs),
 			},
 		},
-		localReplyConfig: noEndpointReply,
+		localReplyConfig: use === "inbound" ? inboundLocalReplies : localReplies,
 		...(use === "gateway" ? edge : within),
 	};
 }
@@ -105,53 +105,4 @@ const edge: Init<typeof ManagerSchema> = {
 	mergeSlashes: true,
 	requestHeadersTimeout: duration(defaults.requestHeadersTimeoutMs),
 	serverHeaderTransformation: ServerHeader.PASS_THROUGH,
-};
-
-/** Names the cluster whose endpoints are missing, where Envoy says only "no healthy upstream". */
-const noEndpointReply: Init<typeof ManagerSchema>["localReplyConfig"] = {
-	mappers: [
-		{
-			filter: {
-				filterSpecifier: {
-					case: "andFilter",
-					value: {
-						filters: [
-							{
-								filterSpecifier: {
-									case: "statusCodeFilter",
-									value: {
-										comparison: {
-											op: ComparisonFilter_Op.EQ,
-											value: {
-												defaultValue: 503,
-												runtimeKey: "lateen.no_endpoint_status",
-											},
-										},
-									},
-								},
-							},
-							{
-								filterSpecifier: {
-									case: "responseFlagFilter",
-									value: { flags: ["UH", "NC"] },
-								},
-							},
-						],
-					},
-				},
-			},
-			bodyFormatOverride: {
-				format: {
-					case: "textFormatSource",
-					value: {
-						specifier: {
-							case: "inlineString",
-							value:
-								"No endpoint to answer this request: %UPSTREAM_CLUSTER_RAW% (route %ROUTE_NAME%).\n",
-						},
-					},
-				},
-			},
-		},
-	],
 };

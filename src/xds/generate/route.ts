@@ -39,6 +39,7 @@ import type { Init } from "./init.ts";
 import { clusterNameOf, unresolvedCluster } from "./names.ts";
 import { fractionalPercent } from "./percent.ts";
 import { escapeRegex } from "./regex.ts";
+import { retryOn } from "./retry-conditions.ts";
 import { connectMatch, routeMatch } from "./route-match.ts";
 import { stringMatcher } from "./string-matcher.ts";
 
@@ -267,7 +268,7 @@ function escapeSubstitution(text: string): string {
 
 /** What virtual hosts say about retries, for routes that say nothing. */
 export const defaultRetryPolicy: RetryPolicy = {
-	retryOn: defaults.safeRetryOn,
+	...retryOn(defaults.safeRetryOn),
 	numRetries: defaults.retryAttempts,
 	...otherHosts(),
 };
@@ -275,7 +276,7 @@ export const defaultRetryPolicy: RetryPolicy = {
 function retryPolicy(retries: Retries): RetryPolicy {
 	if (retries.attempts === 0) return { retryOn: "", numRetries: 0 };
 	return {
-		retryOn: retries.on.join(","),
+		...retryOn(retries.on),
 		numRetries: retries.attempts,
 		...(retries.perTryTimeoutMs === undefined
 			? undefined

@@ -1,7 +1,6 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { createServer } from "node:net";
 import { expect } from "chai";
+import { freePorts } from "../../../hack/programs/free-ports.ts";
 import { eventually } from "../../testkit/eventually.ts";
 import {
 	type Application,
@@ -10,6 +9,7 @@ import {
 	LiveMesh,
 } from "../../testkit/live-mesh.ts";
 import { ruleYaml, serviceYaml } from "../../testkit/mesh-yaml.ts";
+import { send } from "../../testkit/send.ts";
 import { expectShare } from "../../testkit/share.ts";
 
 const destination = { name: "echo" };
@@ -67,6 +67,29 @@ describe("a rule about slow and failed requests", () => {
 	/** Requests of the test that reached an application; the counts of each workload. */
 	function tries(): number[] {
 		return echoes.map(({ seen }) => seen.length);
+	}
+
+	/** Does something while the Service has a third endpoint, of the workload `echo-dead`. */
+	async function withEndpoint<T>(
+		port: number,
+		act: () => Promise<T>,
+	): Promise<T> {
+		const listed = async (): Promise<boolean> =>
+			(await send(`http://${caller.envoy.admin}/clusters`)).body.includes(
+				`:${port}::`,
+			);
+		mesh.workload({
+			name: "echo-dead",
+			service: "echo",
+			ports: { http: port },
+		});
+		await eventually(async () => expect(await listed()).to.equal(true));
+		try {
+			return await act();
+		} finally {
+			mesh.removeWorkload("echo-dead");
+			await eventually(async () => expect(await listed()).to.equal(false));
+		}
 	}
 
 	const failing = {
@@ -220,30 +243,34 @@ describe("a rule about slow and failed requests", () => {
 
 		it("without a rule, a connection that cannot be made is tried on another endpoint", async () => {
 			await mesh.rules();
-			const closed = createServer().listen(0, "127.0.0.1");
-			await once(closed, "listening");
-			const { port } = closed.address() as { port: number };
-			closed.close();
-			await once(closed, "close");
-			mesh.workload({
-				name: "echo-dead",
-				service: "echo",
-				ports: { http: port },
-			});
-			await eventually(async () => {
-				const clusters = await (
-					await fetch(`http://${caller.envoy.admin}/clusters`)
-				).text();
-				expect(clusters).to.include(`:${port}::`);
-			});
-			const tally = await caller.tally(200, url);
-			mesh.removeWorkload("echo-dead");
+			const [port = 0] = await freePorts(1);
+			const tally = await withEndpoint(port, () => caller.tally(200, url));
 			expect(tally).to.have.all.keys("echo-v1", "echo-v2");
-			await eventually(async () => {
-				const clusters = await (
-					await fetch(`http://${caller.envoy.admin}/clusters`)
-				).text();
-				expect(clusters).not.to.include(`:${port}::`);
+		});
+
+		it("so is one that the endpoint's sidecar cannot make to its application, whatever the method", async () => {
+			const [port = 0, application = 0] = await freePorts(2);
+			const sidecar = await mesh.envoy("dead", [
+				...["--proxy", "default/echo-dead"],
+				...["--inbound", `127.0.0.1:${port}=127.0.0.1:${application}=http`],
+			]);
+			const post = { method: "POST", body: "once" };
+			await mesh.rules();
+			await withEndpoint(port, async () => {
+				const tally = await caller.tally(100, url, post);
+				expect(tally).to.have.all.keys("echo-v1", "echo-v2");
+				expect(tries().reduce((a, b) => a + b)).to.equal(100);
+				const { body } = await send(
+					`http://${sidecar.admin}/stats?filter=inbound.*upstream_cx_connect_fail$`,
+				);
+				expect(body).to.match(/: [1-9]/);
+				// Who wants no retries sees it.
+				await rule({ retries: { attempts: 0 } });
+				await eventually(async () => {
+					const { status, headers } = await caller.ask(url, post);
+					expect(status).to.equal(503);
+					expect(headers).to.include({ "x-lateen-not-delivered": "true" });
+				});
 			});
 		});
 	});
