@@ -1,7 +1,10 @@
 // Pods, proxies and controllers that come and go while others ask.
 
 import { expect } from "chai";
-import { killContainer } from "../../hack/cluster/node/cluster-with-node.ts";
+import {
+	killContainer,
+	withoutControllers,
+} from "../../hack/cluster/node/cluster-with-node.ts";
 import { eventually } from "../testkit/eventually.ts";
 import { loadWhile } from "../testkit/kind-load.ts";
 import type { KindNamespace } from "../testkit/kind-namespace.ts";
@@ -105,10 +108,10 @@ describe("pods that come and go", () => {
 			world.plain.run("client", "hold", url),
 			(async () => {
 				await eventually(async () => {
-					const figures = await meshed.kubectl(
-						...["exec", "held", "-c", "lateen-proxy", "--"],
-						...["busybox", "wget", "-q", "-O", "-"],
-						"http://127.0.0.1:15000/stats?filter=http.inbound_8080.downstream_cx_active",
+					const figures = await adminOf(
+						meshed,
+						"held",
+						"/stats?filter=http.inbound_8080.downstream_cx_active",
 					);
 					expect(figures).to.contain("downstream_cx_active: 1");
 				}, PATIENCE_MS);
@@ -129,6 +132,30 @@ describe("pods that come and go", () => {
 			await meshed.kubectl("delete", "pod", name, "--timeout=120s");
 			await meshed.ready("deployment/web-v1");
 		});
+	});
+
+	it("lose no request of callers with proxies while Kubernetes does not get to its EndpointSlices", async () => {
+		const [name = ""] = await meshed.podsOf("version=v1");
+		const address = await meshed.kubectl(
+			...["get", "pod", name, "-o", "jsonpath={.status.podIP}"],
+		);
+		const isKnown = async (): Promise<boolean> =>
+			(await adminOf(meshed, "client", "/clusters")).includes(`${address}:`);
+		const [load] = await under(() =>
+			withoutControllers(world.cluster.node, async () => {
+				await eventually(async () => expect(await isKnown()).to.equal(true));
+				await meshed.kubectl("delete", "pod", name, "--timeout=120s");
+				const listed = await meshed.kubectl(
+					...["get", "endpointslices", "-o", "jsonpath={..targetRef.name}"],
+				);
+				expect(listed).to.contain(name);
+				await eventually(async () => expect(await isKnown()).to.equal(false));
+			}),
+		);
+		expect(load.failures).to.deep.equal({});
+		expect(load.sent).to.be.above(0);
+		await meshed.ready("deployment/web-v1");
+		await settles("app=web,version=v1", 2);
 	});
 
 	it("lose no request when they are evicted, as from a node that is drained", async () => {
@@ -231,6 +258,18 @@ describe("pods that come and go", () => {
 		await meshed.kubectl("delete", "routerule", "second");
 	});
 });
+
+/** What the admin interface of a pod's proxy answers. */
+async function adminOf(
+	namespace: KindNamespace,
+	pod: string,
+	path: string,
+): Promise<string> {
+	return await namespace.kubectl(
+		...["exec", pod, "-c", "lateen-proxy", "--"],
+		...["busybox", "wget", "-q", "-O", "-", `http://127.0.0.1:15000${path}`],
+	);
+}
 
 /** Evicts a pod as `kubectl drain` does: it asks again until the budget allows it. */
 async function evict(namespace: KindNamespace, pod: string): Promise<void> {

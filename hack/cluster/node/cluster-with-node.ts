@@ -62,6 +62,36 @@ export async function killContainer(node: NodeRef, id: string): Promise<void> {
 	await runOnNode(node, [...CTR, "tasks", "kill", "--signal", "SIGKILL", id]);
 }
 
+/**
+ * Has the controller manager of a node stand still while something is done, as
+ * one does that is far behind: no ReplicaSet makes pods, no EndpointSlice is
+ * written. It goes on afterwards, whatever came of it.
+ */
+export async function withoutControllers<T>(
+	node: NodeRef,
+	act: () => Promise<T>,
+): Promise<T> {
+	// The kernel keeps fifteen letters of a program's name.
+	const signal = (name: "STOP" | "CONT"): Promise<void> =>
+		runOnNode(node, [
+			...["sh", "-ec"],
+			`found=1
+for process in /proc/[0-9]*; do
+  read -r program <"$process/comm" 2>/dev/null || continue
+  [ "$program" = kube-controller ] || continue
+  kill -${name} "\${process#/proc/}"
+  found=0
+done
+exit $found`,
+		]);
+	await signal("STOP");
+	try {
+		return await act();
+	} finally {
+		await signal("CONT");
+	}
+}
+
 /** The words before a command that is to run in a node's namespaces; not for kind's. */
 export function enterNode(pid: number): readonly string[] {
 	return [
