@@ -1,7 +1,9 @@
 /** Where a bare Envoy in a pod listens for its own application. */
 export const bareOutboundPort = 10_000;
 /** Where it listens for others. */
-const bareInboundPort = 10_001;
+export const bareInboundPort = 10_001;
+/** As many threads as an injected proxy has. */
+const concurrency = 2;
 
 const types = "type.googleapis.com/envoy.extensions";
 
@@ -18,7 +20,7 @@ export function bareEnvoy(image: string, peer: string): object {
 		imagePullPolicy: "Never",
 		command: ["envoy"],
 		args: [
-			...["--concurrency", "1", "--log-level", "error"],
+			...["--concurrency", String(concurrency), "--log-level", "error"],
 			...["--config-yaml", JSON.stringify(bootstrap(peer))],
 		],
 		resources: { requests: { cpu: "50m", memory: "64Mi" } },

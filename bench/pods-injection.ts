@@ -33,7 +33,10 @@ export async function measureCreations(
 				`/api/v1/namespaces/${namespace.name}/pods?dryRun=All`,
 				podObject("web"),
 				// The answer is not to be measured: a large one takes the machine's TCP longer than all the rest.
-				{ accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" },
+				{
+					accept:
+						"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+				},
 			);
 			const endMs = performance.now();
 			if (status !== 201) throw new Error(JSON.stringify(body));

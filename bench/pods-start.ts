@@ -1,4 +1,5 @@
 import type { KindCluster } from "../test/testkit/kind-cluster.ts";
+import { LATEEN_PROXY_IMAGE } from "../test/testkit/kind-mesh.ts";
 import { KindNamespace } from "../test/testkit/kind-namespace.ts";
 import {
 	appObject,
@@ -6,15 +7,23 @@ import {
 	podObject,
 	serviceObject,
 } from "../test/testkit/kind-objects.ts";
+import {
+	bareEnvoy,
+	bareInboundPort,
+	bareOutboundPort,
+	bareService,
+} from "./bare-envoy.ts";
 import { say } from "./say.ts";
 
 /** From a pod's creation to the answer to the first request of its application, in milliseconds. */
 export interface PodStarts {
 	readonly plain: readonly number[];
+	/** With an init container that does nothing and the plainest Envoy as a native sidecar: what Kubernetes takes for such pods. */
+	readonly bare: readonly number[];
 	readonly meshed: readonly number[];
 }
 
-/** Starts pods in turns without a proxy and with one; each asks at its first instant. */
+/** Starts pods in turns without a proxy, with a plain one and with an injected one; each asks at its first instant. */
 export async function measureStarts(
 	cluster: KindCluster,
 	rounds: number,
@@ -25,22 +34,63 @@ export async function measureStarts(
 		await namespace.apply(appObject(), serviceObject("web"), podObject("web"));
 		await namespace.ready("pod/web");
 	}
-	const starts = { plain: [] as number[], meshed: [] as number[] };
+	await plain.apply(bareService("bare"), withBareEnvoy(podObject("bare")));
+	await plain.ready("pod/bare");
+	const starts = {
+		plain: [] as number[],
+		bare: [] as number[],
+		meshed: [] as number[],
+	};
 	for (let round = 1; round <= rounds; round += 1) {
 		say(`Start of pods, round ${round} of ${rounds}.`);
-		starts.plain.push(await startOf(plain, `once-${round}`));
-		starts.meshed.push(await startOf(meshed, `once-${round}`));
+		const web = jobObject(`once-${round}`, ["ask", "http://web/"]);
+		starts.plain.push(await startOf(plain, web));
+		starts.bare.push(await startOf(plain, bareJob(`bare-${round}`)));
+		starts.meshed.push(await startOf(meshed, web));
 	}
 	return starts;
 }
 
-async function startOf(
-	namespace: KindNamespace,
-	name: string,
-): Promise<number> {
+function bareJob(name: string): object {
+	const job = jobObject(name, ["ask", `http://127.0.0.1:${bareOutboundPort}/`]);
+	const { spec } = job as { readonly spec: { readonly template: object } };
+	return { ...job, spec: { ...spec, template: withBareEnvoy(spec.template) } };
+}
+
+/** The same pod, or template of one, with init containers like those of injection. */
+function withBareEnvoy(pod: object): object {
+	const { spec } = pod as { readonly spec: object };
+	return {
+		...pod,
+		spec: {
+			...spec,
+			initContainers: [
+				{
+					name: "nothing",
+					image: LATEEN_PROXY_IMAGE,
+					imagePullPolicy: "Never",
+					command: ["busybox", "true"],
+				},
+				{
+					...bareEnvoy(LATEEN_PROXY_IMAGE, "bare"),
+					restartPolicy: "Always",
+					startupProbe: {
+						tcpSocket: { port: bareInboundPort },
+						periodSeconds: 1,
+						failureThreshold: 600,
+					},
+				},
+			],
+		},
+	};
+}
+
+async function startOf(namespace: KindNamespace, job: object): Promise<number> {
+	const { name } = (job as { readonly metadata: { readonly name: string } })
+		.metadata;
 	await namespace.kubectl("wait", "pod/web", "--for=condition=Ready");
 	const startMs = Date.now();
-	await namespace.apply(jobObject(name, ["ask", "http://web/"]));
+	await namespace.apply(job);
 	await namespace.kubectl(
 		...["wait", `job/${name}`, "--for=condition=Complete", "--timeout=180s"],
 	);

@@ -6,7 +6,7 @@
  * Each file of `manifests/base` and `crds` becomes a template: its own text, comments
  * included, with values in the places that `chart/template-of.ts` lists.
  * Written by hand are values.yaml and the values of the other profiles,
- * NOTES.txt and _helpers.tpl. What Helm makes of all this is compared with what
+ * NOTES.txt, _helpers.tpl and the ConfigMap with the dashboard. What Helm makes of all this is compared with what
  * kustomize makes of the manifests in test/apiserver/chart.test.ts.
  */
 import {
@@ -25,7 +25,10 @@ import { valuesSchema } from "./chart/values-schema.ts";
 const ROOT = join(import.meta.dirname, "..");
 const CHART = join(ROOT, "manifests/chart");
 /** What is written by hand. */
-const OWN = ["templates/_helpers.tpl", "templates/NOTES.txt"];
+const OWN = [
+	...["templates/_helpers.tpl", "templates/NOTES.txt"],
+	"templates/dashboard.yaml",
+];
 
 const files = new Map<string, string>([
 	["Chart.yaml", chart()],
@@ -43,11 +46,13 @@ for (const path of globSync("manifests/base/*.yaml", { cwd: ROOT })) {
 	if (name === "kustomization.yaml") continue;
 	files.set(`templates/${name}`, templateOf(path, readText(path)));
 }
-const priorityClass = "manifests/overlays/ha/priority-class.yaml";
-files.set(
-	"templates/priority-class.yaml",
-	templateOf(priorityClass, readText(priorityClass)),
-);
+for (const path of [
+	"manifests/overlays/ha/priority-class.yaml",
+	"manifests/monitoring/pod-monitor.yaml",
+	"manifests/monitoring/prometheus-rule.yaml",
+])
+	files.set(`templates/${basename(path)}`, templateOf(path, readText(path)));
+files.set("dashboard.json", readText("manifests/monitoring/dashboard.json"));
 
 const orphans = globSync("templates/*", { cwd: CHART }).filter(
 	(path) => !files.has(path) && !OWN.includes(path),

@@ -10,7 +10,9 @@ interface Edit {
 const CONDITIONS: Readonly<Record<string, string>> = {
 	"namespace.yaml": ".Values.createNamespace",
 	"network-policy.yaml": ".Values.networkPolicy",
+	"pod-monitor.yaml": ".Values.monitoring",
 	"priority-class.yaml": ".Values.priorityClass.create",
+	"prometheus-rule.yaml": ".Values.monitoring",
 };
 
 /** Places by file. The namespace, and labels of every object, are found without being listed. */
@@ -130,8 +132,8 @@ const EDITS: Readonly<Record<string, readonly Edit[]>> = {
 export function templateOf(path: string, text: string): string {
 	const name = path.split("/").at(-1) ?? "";
 	const isCrd = path.startsWith("crds/");
-	if (text.includes("{{")) throw new Error(`${path} has braces of templates`);
-	let body = text;
+	// Alerts have templates of their own, which are Prometheus's to fill in.
+	let body = text.replaceAll("{{", '{{ "{{" }}');
 	for (const { lines, become } of EDITS[name] ?? []) {
 		const parts = body.split(lines);
 		if (parts.length !== 2)
@@ -139,7 +141,7 @@ export function templateOf(path: string, text: string): string {
 		body = parts.join(become.replace("$&", lines));
 	}
 	body = body.replaceAll(
-		/^metadata:\n( {2}name: .*\n(?: {2}namespace: .*\n)?)( {2}labels:\n)?/gm,
+		/^metadata:\n( {2}name: .*\n(?: {2}namespace: .*\n)?)( {2}labels:\n(?: {4}app\.kubernetes\.io\/(?:name|part-of): lateen\n)*)?/gm,
 		(_, head: string) => `metadata:\n${head}${LABELS}${isCrd ? KEEP : ""}`,
 	);
 	// What a schema says of the namespace is what the program takes for its default.

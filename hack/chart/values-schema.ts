@@ -52,6 +52,7 @@ export function valuesSchema(deployment: string): JsonSchema {
 			podLabels: texts,
 			podAnnotations: texts,
 			networkPolicy: { type: "boolean" },
+			monitoring: { type: "boolean" },
 			crds: closed({
 				install: { type: "boolean" },
 				keep: { type: "boolean" },

@@ -165,6 +165,34 @@ describe("the Helm chart", function () {
 		});
 	}
 
+	it("makes the very objects of manifests/monitoring, when they are asked for", async () => {
+		const kinds = ["ConfigMap", "PodMonitor", "PrometheusRule"];
+		const monitoringOf = async (...words: readonly string[]) =>
+			(await template(...words)).filter(({ kind }) => kinds.includes(kind));
+		expect(await monitoringOf()).to.deep.equal([]);
+		const made = await monitoringOf("--set", "monitoring=true");
+		const { stdout } = await run((await ensureKubernetes()).kubectl, [
+			...["kustomize", join(ROOT, "manifests/monitoring")],
+		]);
+		const labels = {
+			"app.kubernetes.io/name": "lateen",
+			"app.kubernetes.io/part-of": "lateen",
+		};
+		// By itself the component does not say of the dashboard whose it is.
+		const wanted = documents(stdout).map((one) => ({
+			...one,
+			metadata: {
+				...one.metadata,
+				labels: { ...one.metadata.labels, ...labels },
+			},
+		}));
+		expect(byName(made)).to.deep.equal(byName(wanted));
+		const said = await runHelm([
+			...["lint", "--strict", CHART, "--set", "monitoring=true"],
+		]);
+		expect(said).to.not.match(/WARNING|ERROR/);
+	});
+
 	it("makes of values what `lateen install` makes of its flags", async () => {
 		const flags = [
 			...["--namespace", "mesh", "--output", "json"],
