@@ -31,7 +31,8 @@ describe("Lateen as installed", () => {
 		const pods = await world.inSystem(
 			...["get", "pods", "-l", "app=lateen", "-o", "name"],
 		);
-		expect(pods.trim().split("\n")).to.include(`pod/${await world.leader()}`);
+		const { pod } = await world.leader();
+		expect(pods.trim().split("\n")).to.include(`pod/${pod}`);
 	});
 
 	it("is asked about objects of ours, by its own certificate", async () => {

@@ -80,13 +80,13 @@ export class KindWorld implements AsyncDisposable {
 		]);
 	}
 
-	/** The name of the pod that leads. */
-	async leader(): Promise<string> {
-		const holder = await this.inSystem(
+	/** Who leads: a process of a pod, which may be started again under the same name. */
+	async leader(): Promise<{ readonly pod: string; readonly process: string }> {
+		const process = await this.inSystem(
 			...["get", "lease", "lateen-leader", "-o"],
 			"jsonpath={.spec.holderIdentity}",
 		);
-		return holder.split("_")[0] ?? "";
+		return { pod: process.split("_")[0] ?? "", process };
 	}
 
 	/** What the program prints, as whoever looks after the cluster. */
