@@ -1,29 +1,47 @@
+import { LATEEN_PROXY_IMAGE } from "../test/testkit/kind-mesh.ts";
+
 /** Where a bare Envoy in a pod listens for its own application. */
 export const bareOutboundPort = 10_000;
 /** Where it listens for others. */
-export const bareInboundPort = 10_001;
+const bareInboundPort = 10_001;
 /** As many threads as an injected proxy has. */
 const concurrency = 2;
 
 const types = "type.googleapis.com/envoy.extensions";
 
 /**
- * A container with an Envoy that does nothing but pass HTTP on, as plainly as it
- * can be written: what any mesh with proxies costs at least.
+ * The same pod, or template of one, with an Envoy that does nothing but pass HTTP on, as plainly as it can be written: what any mesh with
+ * proxies costs at least. Its init containers are like those of injection: one that ends at once, and Envoy as a native sidecar.
  *
- * @param peer host that has such an Envoy, too; where requests of the application go
+ * @param peer host that has such an Envoy; where requests of the application go
  */
-export function bareEnvoy(image: string, peer: string): object {
+export function withBareEnvoy(pod: object, peer: string): object {
+	const { spec } = pod as { readonly spec: object };
+	const own = { image: LATEEN_PROXY_IMAGE, imagePullPolicy: "Never" };
 	return {
-		name: "envoy",
-		image,
-		imagePullPolicy: "Never",
-		command: ["envoy"],
-		args: [
-			...["--concurrency", String(concurrency), "--log-level", "error"],
-			...["--config-yaml", JSON.stringify(bootstrap(peer))],
-		],
-		resources: { requests: { cpu: "50m", memory: "64Mi" } },
+		...pod,
+		spec: {
+			...spec,
+			initContainers: [
+				{ ...own, name: "nothing", command: ["busybox", "true"] },
+				{
+					...own,
+					name: "envoy",
+					restartPolicy: "Always",
+					command: ["envoy"],
+					args: [
+						...["--concurrency", String(concurrency), "--log-level", "error"],
+						...["--config-yaml", JSON.stringify(bootstrap(peer))],
+					],
+					resources: { requests: { cpu: "50m", memory: "64Mi" } },
+					startupProbe: {
+						tcpSocket: { port: bareInboundPort },
+						periodSeconds: 1,
+						failureThreshold: 600,
+					},
+				},
+			],
+		},
 	};
 }
 

@@ -1,13 +1,12 @@
 import { setTimeout } from "node:timers/promises";
 import type { KindCluster } from "../test/testkit/kind-cluster.ts";
-import { LATEEN_PROXY_IMAGE } from "../test/testkit/kind-mesh.ts";
 import { KindNamespace } from "../test/testkit/kind-namespace.ts";
 import {
 	appObject,
 	podObject,
 	serviceObject,
 } from "../test/testkit/kind-objects.ts";
-import { bareEnvoy, bareOutboundPort, bareService } from "./bare-envoy.ts";
+import { bareOutboundPort, bareService, withBareEnvoy } from "./bare-envoy.ts";
 import { say } from "./say.ts";
 
 /** How long the requests of one round took from one pod to another, in microseconds, by what is between the two. */
@@ -34,7 +33,9 @@ export async function measureLatencies(
 	await plain.apply(
 		...[appObject(), serviceObject("web"), bareService("bare-web")],
 		...[podObject("web"), podObject("client")],
-		...["bare-web", "bare-client"].map(barePod),
+		...["bare-web", "bare-client"].map((name) =>
+			withBareEnvoy(podObject(name), "bare-web"),
+		),
 	);
 	await meshed.ready("pod/web", "pod/client");
 	await plain.ready(
@@ -61,13 +62,4 @@ export async function measureLatencies(
 		});
 	}
 	return all;
-}
-
-function barePod(name: string): object {
-	const pod = podObject(name) as {
-		readonly spec: { readonly containers: readonly object[] };
-	};
-	const { spec } = pod;
-	const envoy = bareEnvoy(LATEEN_PROXY_IMAGE, "bare-web");
-	return { ...pod, spec: { ...spec, containers: [...spec.containers, envoy] } };
 }

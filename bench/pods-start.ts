@@ -1,5 +1,4 @@
 import type { KindCluster } from "../test/testkit/kind-cluster.ts";
-import { LATEEN_PROXY_IMAGE } from "../test/testkit/kind-mesh.ts";
 import { KindNamespace } from "../test/testkit/kind-namespace.ts";
 import {
 	appObject,
@@ -7,12 +6,7 @@ import {
 	podObject,
 	serviceObject,
 } from "../test/testkit/kind-objects.ts";
-import {
-	bareEnvoy,
-	bareInboundPort,
-	bareOutboundPort,
-	bareService,
-} from "./bare-envoy.ts";
+import { bareOutboundPort, bareService, withBareEnvoy } from "./bare-envoy.ts";
 import { say } from "./say.ts";
 
 /** From a pod's creation to the answer to the first request of its application, in milliseconds. */
@@ -34,7 +28,10 @@ export async function measureStarts(
 		await namespace.apply(appObject(), serviceObject("web"), podObject("web"));
 		await namespace.ready("pod/web");
 	}
-	await plain.apply(bareService("bare"), withBareEnvoy(podObject("bare")));
+	await plain.apply(
+		bareService("bare"),
+		withBareEnvoy(podObject("bare"), "bare"),
+	);
 	await plain.ready("pod/bare");
 	const starts = {
 		plain: [] as number[],
@@ -54,35 +51,8 @@ export async function measureStarts(
 function bareJob(name: string): object {
 	const job = jobObject(name, ["ask", `http://127.0.0.1:${bareOutboundPort}/`]);
 	const { spec } = job as { readonly spec: { readonly template: object } };
-	return { ...job, spec: { ...spec, template: withBareEnvoy(spec.template) } };
-}
-
-/** The same pod, or template of one, with init containers like those of injection. */
-function withBareEnvoy(pod: object): object {
-	const { spec } = pod as { readonly spec: object };
-	return {
-		...pod,
-		spec: {
-			...spec,
-			initContainers: [
-				{
-					name: "nothing",
-					image: LATEEN_PROXY_IMAGE,
-					imagePullPolicy: "Never",
-					command: ["busybox", "true"],
-				},
-				{
-					...bareEnvoy(LATEEN_PROXY_IMAGE, "bare"),
-					restartPolicy: "Always",
-					startupProbe: {
-						tcpSocket: { port: bareInboundPort },
-						periodSeconds: 1,
-						failureThreshold: 600,
-					},
-				},
-			],
-		},
-	};
+	const template = withBareEnvoy(spec.template, "bare");
+	return { ...job, spec: { ...spec, template } };
 }
 
 async function startOf(namespace: KindNamespace, job: object): Promise<number> {

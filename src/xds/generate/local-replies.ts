@@ -1,12 +1,13 @@
 import { ComparisonFilter_Op } from "../../gen/envoy/envoy/config/accesslog/v3/accesslog_pb.js";
-import type { HttpConnectionManagerSchema } from "../../gen/envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type {
+	LocalReplyConfigSchema,
+	ResponseMapperSchema,
+} from "../../gen/envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { Init } from "./init.ts";
 import { notDeliveredHeader } from "./retry-conditions.ts";
 
-type LocalReplies = Init<
-	typeof HttpConnectionManagerSchema
->["localReplyConfig"];
-type Mapper = NonNullable<NonNullable<LocalReplies>["mappers"]>[number];
+type LocalReplies = Init<typeof LocalReplyConfigSchema>;
+type Mapper = Init<typeof ResponseMapperSchema>;
 
 /** Names the cluster whose endpoints are missing, where Envoy says only "no healthy upstream". */
 const noEndpoint: Mapper = {
